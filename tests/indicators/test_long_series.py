@@ -71,3 +71,66 @@ def test_whole_series_equal_bar_after_bar(core: Any, name: str, params: tuple[fl
                 np.testing.assert_array_equal(found, expected, err_msg=f"{n} bars")
             else:
                 np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-11, err_msg=f"{n} bars")
+
+
+# More bars than a recurrence is given in segments side by side, and so few that it is not.
+MANY = (1_500, 1_700, 5_000, 20_001)
+
+
+def steps_of(core: Any, name: str, params: tuple[float, ...], inputs: list[Any]) -> Any:
+    """The same a bar at a time: a live indicator is given a few bars at once."""
+    return core.Live(alone(name, params), ()).extend(*inputs)
+
+
+def prices(kind: str, n: int) -> Any:
+    rng = np.random.default_rng(n)
+    if kind == "walk":
+        return 100.0 * np.exp(1e-3 * rng.normal(size=n).cumsum())
+    if kind == "cycle":
+        return 100.0 + np.sin(np.arange(n) * 0.3) + 0.01 * rng.normal(size=n)
+    halted = 100.0 * np.exp(1e-3 * rng.normal(size=n).cumsum())
+    halted[n // 3 : n // 2] = halted[n // 3]  # no turn, and no cycle
+    return halted
+
+
+@pytest.mark.parametrize("kind", ["walk", "cycle", "halted"])
+@pytest.mark.parametrize("params", [(0.0,), (34.0,)])
+def test_periods_of_segments_side_by_side_equal_those_bar_after_bar(core: Any, kind: str, params: Any) -> None:
+    for n in MANY:
+        x = prices(kind, n)
+        (found,) = core.batch(alone("cycle_period", params), (), (x,))
+        np.testing.assert_allclose(found, steps_of(core, "cycle_period", params, [x]), rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["walk", "cycle", "halted"])
+@pytest.mark.parametrize(("offset", "short_by"), [(0.0, 1.0), (0.01, -1.0)])
+def test_stops_of_segments_side_by_side_are_those_bar_after_bar(
+    core: Any, kind: str, offset: float, short_by: float
+) -> None:
+    params = (0.0, offset, 0.02, 0.02, 0.2, 0.01, 0.05, 0.3, short_by)
+    for n in (300, 400, *MANY):
+        x, rng = prices(kind, n), np.random.default_rng(1)
+        bars = [x + 0.1 * rng.random(n), x - 0.1 * rng.random(n)]
+        (found,) = core.batch(alone("parabolic", params), (), tuple(bars))
+        np.testing.assert_array_equal(found, steps_of(core, "parabolic", params, bars))
+
+
+@pytest.mark.parametrize("kind", ["walk", "cycle", "halted"])
+def test_a_supertrend_of_segments_side_by_side_is_that_bar_after_bar(ta: Any, kind: str) -> None:
+    for n in (300, 400, *MANY):
+        x, rng = prices(kind, n), np.random.default_rng(1)
+        bars = x + 0.1 * rng.random(n), x - 0.1 * rng.random(n), x
+        stop, trend = ta.supertrend(*bars, 10, 2.0)
+        stops, trends = ta.SUPERTREND(10, 2.0).live().extend(*bars)
+        np.testing.assert_array_equal(trend, trends)
+        np.testing.assert_allclose(stop, stops, rtol=1e-12)
+
+
+def test_the_phase_of_a_wave_without_imaginary_part_goes_on_from_the_one_before(core: Any) -> None:
+    n = 200
+    x, period = np.zeros(n), np.full(n, 20.0)
+    x[70], x[120] = 1.0, -1.0
+    program = Program(2, (Node("cycle_phase", (0, 1), ()),), (2,))
+    (found,) = core.batch(program, (), (x, period))
+    expected = core.Live(program, ()).extend(x, period)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -92,6 +92,7 @@ static void set_nodes(fc_program *p) {
             ptrdiff_t need = op->scratch(node->par);
             p->scratch = need > p->scratch ? need : p->scratch;
         }
+        p->many = op->many > p->many ? op->many : p->many;
         if (op->kind == FC_LOOK_BACK || op->kind == FC_COUNT) {
             ptrdiff_t back = op->kind == FC_COUNT ? (ptrdiff_t)node->par[0] : lag;
             p->longest = back > p->longest ? back : p->longest;

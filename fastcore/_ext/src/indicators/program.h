@@ -59,6 +59,7 @@ typedef struct {
     int n_chains;
     fc_chain *chains; /* in the order of their nodes */
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */
+    ptrdiff_t many; /* bars that an operator is best given at a time; 0: any number */
 } fc_program;
 
 /* What fc_program_through() looks at for what is infinite: the results, in which infinite inputs show, or the inputs; or

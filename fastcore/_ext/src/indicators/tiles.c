@@ -15,6 +15,7 @@ static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
     if (wanted > tile) {
         tile = wanted < TILE_MOST ? wanted : p->longest > TILE_MOST ? p->longest : TILE_MOST;
     }
+    tile = tile > p->many ? tile : p->many;
     tile = p->n_chains ? tile & ~(ptrdiff_t)(TILE - 1) : (tile + 7) & ~(ptrdiff_t)7; /* chains take bars by TILE */
     return tile < n ? tile : n;
 }

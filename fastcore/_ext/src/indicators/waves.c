@@ -2,17 +2,15 @@
 
 #include <math.h>
 
-static double table[FC_WAVE_MAX * (FC_WAVE_MAX + 1) / 2][2];
+static double table[FC_WAVE_MAX][FC_WAVE_MAX][2];
 double fc_periods[64][FC_PERIOD_TERMS];
-
-static int start_of(int length) { return length * (length - 1) / 2; }
 
 static void make_waves(double turn) {
     for (int length = 1; length <= FC_WAVE_MAX; length++) {
         for (int i = 0; i < length; i++) {
             double angle = i * turn / length;
-            table[start_of(length) + i][0] = sin(angle);
-            table[start_of(length) + i][1] = cos(angle);
+            table[length - 1][i][0] = sin(angle);
+            table[length - 1][i][1] = cos(angle);
         }
     }
 }
@@ -51,4 +49,4 @@ void fc_waves_prepare(void) {
     make_periods(turn);
 }
 
-const double (*fc_wave(int length))[2] { return (const double (*)[2])table + start_of(length); }
+const double *fc_wave(int length) { return table[length - 1][0]; }

@@ -144,9 +144,14 @@ typedef struct {
     int64_t up;                      /* 1 or 0; -1 before the first bar */
 } supertrend_state;
 
+#define TREND_TILE 4096 /* bars that are taken at a time, at most */
+
 #define supertrend_policy recurrence
 #define supertrend_lookback atr_lookback
-#define supertrend_scratch atr_scratch
+static ptrdiff_t supertrend_scratch(const double *par) {
+    (void)par;
+    return TREND_TILE;
+}
 
 static size_t supertrend_size(const double *par) {
     (void)par;
@@ -172,40 +177,163 @@ FC_INLINE v4 stop_below(v4 stop, v4 candidate, v4 before) {
 FC_INLINE v4 stop_above(v4 stop, v4 candidate, v4 before) {
     return v4_min(candidate, v4_add(stop, v4_if_gt(before, stop, v4_all(INFINITY))));
 }
-FC_INLINE double either(int64_t first, double a, double b) {
-    uint64_t x, y, mask = 0 - (uint64_t)first;
-    memcpy(&x, &a, sizeof(x));
-    memcpy(&y, &b, sizeof(y));
-    x = (x & mask) | (y & ~mask);
-    memcpy(&a, &x, sizeof(a));
-    return a;
+/* The stops and the side, 1 or -1, of four series. */
+typedef struct {
+    v4 lower, upper, side, before; /* before: the close */
+} four_trends;
+
+/* The next bar; returns the stop of its side. */
+FC_INLINE v4 next_trend(four_trends *s, v4 high, v4 low, v4 close, v4 spread, v4 multiplier, v4 *bad) {
+    const v4 up = v4_all(1.0), down = v4_all(-1.0);
+    v4 middle = v4_mul(v4_add(high, low), v4_all(0.5)), width = v4_mul(multiplier, spread);
+    v4 floor = v4_sub(middle, width);
+    *bad = v4_note(*bad, floor);
+    s->lower = stop_below(s->lower, floor, s->before);
+    s->upper = stop_above(s->upper, v4_add(middle, width), s->before);
+    s->side =
+        v4_pick_gt(s->side, v4_zero(), v4_pick_gt(s->lower, close, down, up), v4_pick_gt(close, s->upper, up, down));
+    s->before = close;
+    return v4_pick_gt(s->side, v4_zero(), s->lower, s->upper);
+}
+
+/* Inputs and outputs of n bars; spread: their average ranges. */
+typedef struct {
+    const double *high, *low, *close, *spread;
+    double *stop, *side;
+    v4 multiplier;
+} trend_bars;
+
+static trend_bars trend_from(const trend_bars *b, ptrdiff_t at) {
+    return (trend_bars){b->high + at, b->low + at,  b->close + at, b->spread + at,
+                        b->stop + at, b->side + at, b->multiplier};
+}
+
+/* One series, a bar after another; returns what tells of them. */
+static FC_NOINLINE v4 trend_run(const trend_bars *b, four_trends *s, ptrdiff_t n) {
+    four_trends now = *s;
+    v4 bad = v4_zero();
+    for (ptrdiff_t i = 0; i < n; i++) {
+        v4 stop = next_trend(&now, v4_all(b->high[i]), v4_all(b->low[i]), v4_all(b->close[i]), v4_all(b->spread[i]),
+                             b->multiplier, &bad);
+        b->stop[i] = v4_one(stop);
+        b->side[i] = v4_one(now.side);
+    }
+    *s = now;
+    return bad;
+}
+
+/* ---- the same of segments side by side, a lane each ----
+ * Stops that the price has passed forget what they were. So all segments but the first begin some bars early, as at a first
+ * bar; where one ends with other stops than the next one has there, the next one is taken again. */
+
+#define TREND_LANES 8
+#define TREND_WARM 128
+#define TREND_FEW 2048 /* of fewer bars half as many early ones must do */
+#define TREND_LEAST 32 /* bars of a segment */
+
+static FC_NOINLINE v4 trends_run(const trend_bars *bars, four_trends *s, ptrdiff_t apart, ptrdiff_t n, int warm) {
+    const trend_bars b = *bars;
+    four_trends now[2] = {s[0], s[1]};
+    v4 bad = v4_zero();
+    for (ptrdiff_t t = 0; t < n; t += 2) {
+        for (int g = 0; g < 2; g++) {
+            ptrdiff_t i = 4 * g * apart + t;
+            v4 high[2], low[2], close[2], spread[2], stop[2], side[2];
+            v4_load_bars(b.high + i, apart, high, high + 1);
+            v4_load_bars(b.low + i, apart, low, low + 1);
+            v4_load_bars(b.close + i, apart, close, close + 1);
+            v4_load_bars(b.spread + i, apart, spread, spread + 1);
+            for (int j = 0; j < 2; j++) {
+                stop[j] = next_trend(now + g, high[j], low[j], close[j], spread[j], b.multiplier, &bad);
+                side[j] = now[g].side;
+            }
+            if (!warm) {
+                v4_store_bars(b.stop + i, apart, stop[0], stop[1]);
+                v4_store_bars(b.side + i, apart, side[0], side[1]);
+            } else if (g == 0) { /* of the first segment only */
+                for (int j = 0; j < 2; j++) {
+                    b.stop[i + j] = v4_one(stop[j]);
+                    b.side[i + j] = v4_one(side[j]);
+                }
+            }
+        }
+    }
+    s[0] = now[0];
+    s[1] = now[1];
+    return bad;
+}
+
+static void trend_lanes(const four_trends *s, double *lower, double *upper, double *side) {
+    for (int g = 0; g < 2; g++) {
+        v4_store(lower + 4 * g, s[g].lower);
+        v4_store(upper + 4 * g, s[g].upper);
+        v4_store(side + 4 * g, s[g].side);
+    }
+}
+
+/* Returns how many bars are done, 0 if they are too few. */
+static ptrdiff_t trends_side_by_side(const trend_bars *b, four_trends *s, ptrdiff_t n, v4 *bad) {
+    ptrdiff_t warm = n < TREND_FEW ? TREND_WARM / 2 : TREND_WARM;
+    ptrdiff_t length = (n - warm) / TREND_LANES & ~(ptrdiff_t)1;
+    double begun[3][TREND_LANES], ended[3][TREND_LANES], first = v4_one(s->before);
+    four_trends f[2];
+    if (length < TREND_LEAST) {
+        return 0;
+    }
+    for (int g = 0; g < 2; g++) {
+        const double *close = b->close + 4 * g * length - 1;
+        f[g] = (four_trends){v4_all(-INFINITY), v4_all(INFINITY), v4_all(1.0),
+                             v4_of(g ? close[0] : first, close[length], close[2 * length], close[3 * length])};
+    }
+    f[0].lower = v4_of(v4_one(s->lower), -INFINITY, -INFINITY, -INFINITY);
+    f[0].upper = v4_of(v4_one(s->upper), INFINITY, INFINITY, INFINITY);
+    f[0].side = v4_of(v4_one(s->side), 1.0, 1.0, 1.0);
+    *bad = v4_add(*bad, trends_run(b, f, length, warm, 1));
+    trend_lanes(f, begun[0], begun[1], begun[2]);
+    trend_bars later = trend_from(b, warm);
+    *bad = v4_add(*bad, trends_run(&later, f, length, length, 0));
+    trend_lanes(f, ended[0], ended[1], ended[2]);
+    for (int l = 1;; l++) {
+        ptrdiff_t from = l * length + warm;
+        *s = (four_trends){v4_all(ended[0][l - 1]), v4_all(ended[1][l - 1]), v4_all(ended[2][l - 1]),
+                           v4_all(b->close[from - 1])};
+        if (l == TREND_LANES) {
+            return from;
+        }
+        if (begun[0][l] != ended[0][l - 1] || begun[1][l] != ended[1][l - 1] || begun[2][l] != ended[2][l - 1]) {
+            trend_bars again = trend_from(b, from);
+            trend_run(&again, s, length);
+            ended[0][l] = v4_one(s->lower);
+            ended[1][l] = v4_one(s->upper);
+            ended[2][l] = v4_one(s->side);
+        }
+    }
 }
 
 static int supertrend_batch(const double *par, const double *const *in, double *const *out, ptrdiff_t n,
                             double *scratch) {
     ptrdiff_t p = (ptrdiff_t)par[0];
-    const double *high = in[0], *low = in[1], *close = in[2];
-    v4 lower = v4_all(-INFINITY), upper = v4_all(INFINITY);
-    double bad = 0.0;
-    int64_t up = 1;
+    four_trends s = {v4_all(-INFINITY), v4_all(INFINITY), v4_all(1.0), v4_zero()};
+    v4 bad = v4_zero();
     if (atr_batch(par, in, out, n, scratch)) {
         return 1;
     }
-    for (ptrdiff_t i = p; i < n; i++) {
-        double middle = (high[i] + low[i]) * 0.5, width = par[1] * out[0][i];
-        v4 before = v4_all(close[i - 1]);
-        double below_price = middle - width;
-        bad += below_price - below_price;
-        lower = stop_below(lower, v4_all(below_price), before);
-        upper = stop_above(upper, v4_all(middle + width), before);
-        double floor = v4_one(lower), roof = v4_one(upper);
-        int64_t below = close[i]<floor, above = close[i]> roof;
-        up = i == p ? 1 : (up & ~below) | (~up & above);
-        out[0][i] = either(up, floor, roof);
-        out[1][i] = (double)(2 * up - 1);
+    for (ptrdiff_t from = p, m, done; from < n; from += m) {
+        m = from == p ? 1 : n - from < TREND_TILE ? n - from : TREND_TILE;
+        trend_bars b = {in[0] + from,  in[1] + from,  in[2] + from,  scratch,
+                        out[0] + from, out[1] + from, v4_all(par[1])};
+        memcpy(scratch, out[0] + from, (size_t)m * sizeof(double));
+        done = trends_side_by_side(&b, &s, m, &bad);
+        b = trend_from(&b, done);
+        bad = v4_add(bad, trend_run(&b, &s, m - done));
+        if (from == p) { /* the first bar counts as above its stop */
+            s.side = v4_all(1.0);
+            out[0][p] = v4_one(s.lower);
+            out[1][p] = 1.0;
+        }
     }
     fc_missing(out[1], p);
-    return bad != 0.0;
+    return !v4_clean(bad);
 }
 
 FC_INLINE void supertrend_step(supertrend_state *s, const double *in, double *out, int commit) {

@@ -138,16 +138,47 @@ typedef struct {
 
 static void since_begin(const double *par, void *carry) { ((held_carry *)carry)->age = (int64_t)par[0]; }
 
-/* Makes ages of what `ages` gives for HELD. */
-static void hold_places(held_carry *s, int64_t w, double *out, ptrdiff_t n) {
-    int64_t age = s->age;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        int64_t oldest = (int64_t)out[i], takes = oldest >> 63, next = age + 1;
-        oldest = (oldest ^ takes);
-        age = next >= w ? oldest : next & ~takes;
-        out[i] = (double)age;
+/* Makes an age of what `ages` gives for HELD; before: that of the bar before. */
+FC_INLINE int64_t held_age(int64_t before, int64_t w, double found) {
+    int64_t oldest = (int64_t)found, takes = oldest >> 63, next = before + 1;
+    return next >= w ? oldest ^ takes : next & ~takes;
+}
+
+/* The same of four bars. Where no value stands twice in a window, the one that is held is the oldest: then its age is 0,
+ * or one more than before, or the bar before has lost it. Returns 0, and leaves things as they are, where that is not so. */
+FC_INLINE int hold_four(v4 *before, v4 most, double *out) {
+    const v4 zero = v4_zero(), one = v4_all(1.0);
+    v4 found = v4_load(out), age = v4_max(found, zero);
+    v4 next = v4_add(v4_zip_lowers(v4_low_low(v4_last(*before), v4_uppers(age)), age), one);
+    v4 other = v4_if_gt(v4_abs(v4_sub(age, next)), zero, one);
+    other = v4_pick_gt(zero, found, zero, other);
+    other = v4_pick_gt(next, most, zero, other);
+    other = v4_pick_gt(v4_all(-1.0), found, one, other);
+    if (FC_UNLIKELY(v4_any_equal(other, one))) {
+        return 0;
     }
-    s->age = age;
+    v4_store(out, age);
+    *before = age;
+    return 1;
+}
+
+static void hold_places(held_carry *s, int64_t w, double *out, ptrdiff_t n) {
+    const v4 most = v4_all((double)(w - 1));
+    v4 before = v4_all((double)s->age);
+    ptrdiff_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        if (!hold_four(&before, most, out + i)) {
+            int64_t age = (int64_t)v4_one(v4_last(before));
+            for (int j = 0; j < 4; j++) {
+                out[i + j] = (double)(age = held_age(age, w, out[i + j]));
+            }
+            before = v4_all((double)age);
+        }
+    }
+    s->age = (int64_t)v4_one(v4_last(before));
+    for (; i < n; i++) {
+        out[i] = (double)(s->age = held_age(s->age, w, out[i]));
+    }
 }
 
 FC_INLINE int since(const double *par, held_carry *carry, const double *x, double *restrict out, ptrdiff_t n,

@@ -61,6 +61,7 @@ typedef struct fc_operator {
     /* The block of the averages of a chain, whose carries are given. Returns how many bars it has done, or -1 if it
      * declines. out may be in. NULL: none. */
     ptrdiff_t (*chain)(const fc_chain *chain, void *const *carry, const double *in, double *out, ptrdiff_t n);
+    ptrdiff_t many; /* bars that block is best given at a time; 0: any number */
     int declines; /* whether block declines by itself when an input is not finite */
     size_t carry; /* bytes that block keeps; 0 bytes before the first bar unless begin says otherwise */
     void (*begin)(const double *par, void *carry);

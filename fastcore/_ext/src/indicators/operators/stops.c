@@ -158,8 +158,8 @@ FC_INLINE double if_so(int condition, double x) {
 FC_INLINE double larger(double a, double b) { return v4_one(v4_max(v4_all(a), v4_all(b))); }
 
 /* The same from bar to bar, without branches but for a turn; s is that of a position, and the bar before at in[-1]. */
-static void parabolic_run(const double *par, parabolic_state *s, const double *const *in, double *restrict out,
-                          ptrdiff_t n) {
+static FC_NOINLINE void parabolic_run(const double *par, parabolic_state *s, const double *const *in,
+                                      double *restrict out, ptrdiff_t n) {
     int is_short = s->turn < 0.0;
     double turn = s->turn, stop = s->stop, peak = s->peak, rate = s->rate, by = is_short ? -par[SHORT_BY] : 1.0;
     const double *ups = in[is_short], *downs = in[!is_short], *side = par + (is_short ? SHORT : LONG);
@@ -196,6 +196,153 @@ static void parabolic_run(const double *par, parabolic_state *s, const double *c
     *s = (parabolic_state){turn, stop, peak, rate, in[0][n - 1], in[1][n - 1]};
 }
 
+/* ---- many bars: segments of them side by side, a lane each ----
+ *
+ * A bar waits for the one before, but a turn forgets all but the peak: two positions that turn at one bar are usually the
+ * same from there on. So all segments but the first begin WARM bars early, as if the position were long. Where a segment
+ * ends with another position than the next one has there, the next one is taken again, bar by bar.
+ */
+
+#define LANES 8
+#define WARM 128
+#define FEW_BARS 2048 /* of fewer bars half as many must do */
+#define LEAST 32      /* bars of a segment */
+#define MANY 16384    /* bars that are best taken at a time */
+
+typedef struct {
+    v4 turn, stop, peak, rate, up, down;
+} four_positions;
+
+typedef struct {
+    v4 offset, short_by, first[2], step[2], most[2]; /* of long, then of short positions */
+} both_sides;
+
+static both_sides sides_of(const double *par) {
+    both_sides c = {.offset = v4_all(par[OFFSET]), .short_by = v4_all(-par[SHORT_BY])};
+    for (int j = 0; j < 2; j++) {
+        const double *side = par + (j ? SHORT : LONG);
+        c.first[j] = v4_all(parabolic_rate(par, j));
+        c.step[j] = v4_all(side[1]);
+        c.most[j] = v4_all(side[2]);
+    }
+    return c;
+}
+
+/* As a bar of parabolic_run(), with the same digits. */
+FC_INLINE v4 position4(four_positions *s, const both_sides *c, v4 high, v4 low) {
+    const v4 zero = v4_zero(), other = v4_all(-1.0);
+    v4 turn = s->turn, stop = s->stop, peak = s->peak;
+    v4 up = v4_mul(turn, v4_pick_gt(turn, zero, high, low)), down = v4_mul(turn, v4_pick_gt(turn, zero, low, high));
+    v4 step = v4_pick_gt(turn, zero, c->step[0], c->step[1]), most = v4_pick_gt(turn, zero, c->most[0], c->most[1]);
+    v4 first = v4_pick_gt(turn, zero, c->first[1], c->first[0]); /* of the position after a turn */
+    v4 rate = v4_min(v4_add(s->rate, v4_if_gt(up, peak, step)), most);
+    v4 roof = v4_max(s->up, up), top = v4_max(roof, peak), below = v4_mul(down, other);
+    v4 turned = v4_mul(v4_add(top, v4_mul(top, v4_mul(turn, c->offset))), other);
+    v4 floor = v4_pick_gt(down, stop, v4_min(s->down, down), v4_mul(roof, other));
+    s->turn = v4_pick_gt(down, stop, turn, v4_mul(turn, other));
+    s->rate = v4_pick_gt(down, stop, rate, first);
+    s->peak = v4_pick_gt(down, stop, v4_max(up, peak), below);
+    s->up = v4_pick_gt(down, stop, up, below);
+    s->down = v4_pick_gt(down, stop, down, v4_mul(up, other));
+    stop = v4_pick_gt(down, stop, stop, turned);
+    s->stop = v4_min(v4_add(stop, v4_mul(s->rate, v4_sub(s->peak, stop))), floor);
+    return v4_mul(stop, v4_pick_gt(s->turn, zero, v4_all(1.0), c->short_by));
+}
+
+/* The next n bars, an even number, of all segments, which begin `apart` from each other; while `warm` only the results
+ * of the first one are kept. */
+static FC_NOINLINE void run_positions(four_positions *s, const both_sides *sides, const double *high, const double *low,
+                                      ptrdiff_t apart, double *restrict out, ptrdiff_t n, int warm) {
+    const both_sides c = *sides;
+    four_positions one = s[0], two = s[1];
+    for (ptrdiff_t t = 0; t < n; t += 2) {
+        v4 highs[4], lows[4], made[4];
+        v4_load_bars(high + t, apart, highs, highs + 1);
+        v4_load_bars(low + t, apart, lows, lows + 1);
+        v4_load_bars(high + 4 * apart + t, apart, highs + 2, highs + 3);
+        v4_load_bars(low + 4 * apart + t, apart, lows + 2, lows + 3);
+        for (int j = 0; j < 2; j++) {
+            made[j] = position4(&one, &c, highs[j], lows[j]);
+            made[2 + j] = position4(&two, &c, highs[2 + j], lows[2 + j]);
+        }
+        if (warm) {
+            out[t] = v4_one(made[0]);
+            out[t + 1] = v4_one(made[1]);
+        } else {
+            v4_store_bars(out + t, apart, made[0], made[1]);
+            v4_store_bars(out + 4 * apart + t, apart, made[2], made[3]);
+        }
+    }
+    s[0] = one;
+    s[1] = two;
+}
+
+/* The position of each lane at the next bar of its segment, the first of which is at in[...] + at. */
+static FC_NOINLINE void positions_at(const four_positions *f, const double *const *in, ptrdiff_t at, ptrdiff_t apart,
+                                     parabolic_state *states) {
+    double turn[LANES], stop[LANES], peak[LANES], rate[LANES];
+    for (int g = 0; g < 2; g++) {
+        v4_store(turn + 4 * g, f[g].turn);
+        v4_store(stop + 4 * g, f[g].stop);
+        v4_store(peak + 4 * g, f[g].peak);
+        v4_store(rate + 4 * g, f[g].rate);
+    }
+    for (int l = 0; l < LANES; l++) {
+        ptrdiff_t before = at + l * apart - 1;
+        states[l] = (parabolic_state){turn[l], stop[l], peak[l], rate[l], in[0][before], in[1][before]};
+    }
+}
+
+static void positions_of(const parabolic_state *states, four_positions *f) {
+    for (int g = 0; g < 2; g++) {
+        const parabolic_state *s = states + 4 * g;
+        double up[4], down[4];
+        for (int l = 0; l < 4; l++) {
+            int is_short = s[l].turn < 0.0;
+            up[l] = is_short ? -s[l].low : s[l].high;
+            down[l] = is_short ? -s[l].high : s[l].low;
+        }
+        f[g] = (four_positions){v4_of(s[0].turn, s[1].turn, s[2].turn, s[3].turn),
+                                v4_of(s[0].stop, s[1].stop, s[2].stop, s[3].stop),
+                                v4_of(s[0].peak, s[1].peak, s[2].peak, s[3].peak),
+                                v4_of(s[0].rate, s[1].rate, s[2].rate, s[3].rate),
+                                v4_load(up),
+                                v4_load(down)};
+    }
+}
+
+/* Returns how many bars are done, 0 if they are too few; s is the state of a position. */
+static ptrdiff_t parabolic_side_by_side(const double *par, parabolic_state *s, const double *const *in,
+                                        double *restrict out, ptrdiff_t n) {
+    ptrdiff_t warm = n < FEW_BARS ? WARM / 2 : WARM, length = (n - warm) / LANES & ~(ptrdiff_t)1;
+    const both_sides sides = sides_of(par);
+    parabolic_state begun[LANES] = {*s}, ended[LANES];
+    four_positions f[2];
+    if (length < LEAST) {
+        return 0;
+    }
+    for (int l = 1; l < LANES; l++) {
+        double high = in[0][l * length - 1], low = in[1][l * length - 1];
+        begun[l] = (parabolic_state){1.0, low, high, parabolic_rate(par, 0), high, low};
+    }
+    positions_of(begun, f);
+    run_positions(f, &sides, in[0], in[1], length, out, warm, 1);
+    positions_at(f, in, warm, length, begun);
+    run_positions(f, &sides, in[0] + warm, in[1] + warm, length, out + warm, length, 0);
+    positions_at(f, in, warm + length, length, ended);
+    for (int l = 1; l < LANES; l++) {
+        const parabolic_state *a = begun + l, *b = ended + l - 1;
+        if (a->turn != b->turn || a->stop != b->stop || a->peak != b->peak || a->rate != b->rate) {
+            ptrdiff_t from = l * length + warm;
+            const double *again[2] = {in[0] + from, in[1] + from};
+            ended[l] = *b;
+            parabolic_run(par, ended + l, again, out + from, length);
+        }
+    }
+    *s = ended[LANES - 1];
+    return LANES * length + warm;
+}
+
 static int parabolic_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                            double *scratch) {
     parabolic_state *s = carry;
@@ -206,9 +353,13 @@ static int parabolic_block(const double *par, void *carry, const double *const *
         out[i] = parabolic_push(par, s, bar, 1);
     }
     if (i < n) {
+        const double *rest[2] = {in[0] + i, in[1] + i};
+        i += parabolic_side_by_side(par, s, rest, out + i, n - i);
+    }
+    if (i < n) {
         const double *from[2] = {in[0] + i, in[1] + i};
         parabolic_run(par, s, from, out + i, n - i);
     }
     return 0;
 }
-REMEMBERING(parabolic, "fffffffff", 2, parabolic_state, parabolic_push, parabolic_lag, 0);
+REMEMBERING(parabolic, "fffffffff", 2, parabolic_state, parabolic_push, parabolic_lag, 0, .many = MANY);

@@ -28,6 +28,7 @@ FC_INLINE ptrdiff_t bars_of(double period, ptrdiff_t longest) {
 
 static int mean_of_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
                          double *scratch) {
+    static const double nothing = 0.0;
     ptrdiff_t longest = (ptrdiff_t)par[0], lag = longest - 1, chunk = chunk_of(longest);
     const double *sums[32]; /* sums[k][i] of the 2**k bars up to bar i of the chunk */
     int levels = levels_of(longest);
@@ -48,7 +49,8 @@ static int mean_of_block(const double *par, void *carry, const double *const *in
             double sum = 0.0;
             for (int k = 0; k < levels; k++) {
                 ptrdiff_t width = count & ((ptrdiff_t)1 << k);
-                sum += width ? sums[k][at] : 0.0;
+                const double *from = width ? sums[k] + at : &nothing; /* no branch: lengths differ at random */
+                sum += *from;
                 at -= width;
             }
             out[b + i] = sum / (double)count;
