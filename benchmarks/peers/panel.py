@@ -219,15 +219,35 @@ def boards(report: Report) -> None:
     )
 
 
+def bars_of(definition: Any, count: int) -> float:
+    """The least time that one of `count` bars takes, of several runs through them, bar by bar."""
+    data = panel(1, count)
+    bars = list(zip(*[data[column][0].tolist() for column in definition.columns]))
+    update = definition.live(*[data[column][0] for column in definition.columns]).update
+    times = []
+    for _ in range(7):
+        start = time.thread_time()
+        for bar in bars:
+            update(*bar)
+        times.append((time.thread_time() - start) / count)
+    return min(times)
+
+
 def periods(report: Report) -> None:
-    """What a tick of one symbol costs by the period of the window."""
-    for name in ("SMA", "STDDEV", "MAX", "WMA", "LINEARREG", "AVGDEV", "MEDIAN"):
-        short, long = (
-            float(np.median(ticks_of(ta.Plan(x=getattr(ta, name)(period)), 1000, 2000 + period, time.thread_time)))
-            for period in (20, 500)
-        )
+    """What a tick costs by the period of the window, on a board of many symbols and of one symbol."""
+
+    def add(name: str, taken: Callable[[Any, int], float]) -> None:
+        short, long = (taken(getattr(ta, name.split(",")[0])(period), period) for period in (20, 500))
         timings = {f"period {n}": Timing(t, t, t, 2000 + n) for n, t in ((20, short), (500, long))}
-        report.add(f"{name}, 1,000 symbols", timings, {"period 500 / 20": Ratio(long / short)})
+        report.add(name, timings, {"period 500 / 20": Ratio(long / short)})
+
+    def on_board(definition: Any, period: int) -> float:
+        return float(np.median(ticks_of(ta.Plan(x=definition), 1000, 2000 + period, time.thread_time)))
+
+    for name in ("SMA", "STDDEV", "MAX", "WMA", "LINEARREG", "AVGDEV", "CCI", "MEDIAN"):
+        add(f"{name}, 1,000 symbols", on_board)
+    for name in ("AVGDEV", "CCI", "MEDIAN"):
+        add(f"{name}, live", lambda definition, period: bars_of(definition, 2000 + period))
 
 
 def lives(report: Report) -> None:

@@ -64,7 +64,9 @@ EXTENSIONS: dict[str, Sources] = {
             "indicators/operators",
             "arg_extremes.h counting.h cycles.h elementary.h lanes.h list.h operator.h recurrence_lanes.h ring.h",
         ),
-        *_in("indicators/operators", "order_series.h past.h powers.h scan.h smoothing.h window_lanes.h"),
+        *_in(
+            "indicators/operators", "order_series.h past.h powers.h scan.h smoothing.h sorted_blocks.h window_lanes.h"
+        ),
         *_common("errors imports stack"),
         kernels=(
             *_in(
@@ -74,7 +76,8 @@ EXTENSIONS: dict[str, Sources] = {
             *_in(
                 "indicators/operators",
                 "ages.c arg_extremes.c chains.c counts.c cycle_period.c cycles.c joined.c lines.c maps.c "
-                "mean_deviation.c order.c pairs.c recurrences.c rises.c stops.c table.c varying.c windows.c",
+                "mean_deviation.c order.c pairs.c recurrences.c rises.c sorted_blocks.c stops.c table.c varying.c "
+                "windows.c",
             ),
         ),
         numpy=True,

@@ -25,6 +25,11 @@ static void in_large_pages(void *from, size_t bytes) {
 
 static size_t rounded(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
 
+/* Whether the states of its symbols lie side by side. */
+static int side_by_side(const fc_node *node) {
+    return node->op->across && !(node->op->alone && node->op->alone(node->par));
+}
+
 /* ---- values between nodes ---- */
 
 fc_across *fc_across_new(const fc_merged *merged) {
@@ -53,7 +58,8 @@ fc_across *fc_across_new(const fc_merged *merged) {
     for (int k = 0; k < p->n_nodes; k++) {
         const fc_operator *op = p->nodes[k].op;
         size_t bytes = op->size ? op->size(p->nodes[k].par) : 0;
-        a->row[k] = op->across ? (size_t)op->rows(p->nodes[k].par) * sizeof(double) : rounded(bytes, sizeof(double));
+        a->row[k] = side_by_side(p->nodes + k) ? (size_t)op->rows(p->nodes[k].par) * sizeof(double)
+                                               : rounded(bytes, sizeof(double));
         last[p->n_in + k] = k;
         for (int j = 0; j < p->nodes[k].op->n_in; j++) {
             last[p->nodes[k].in[j]] = k;
@@ -104,7 +110,7 @@ static size_t head_of(const fc_node *node, ptrdiff_t pitch) {
 
 static size_t room_of(const fc_across *a, int k, ptrdiff_t pitch) {
     const fc_node *node = a->merged->program->nodes + k;
-    return rounded((node->op->across ? head_of(node, pitch) : 0) + a->row[k] * (size_t)pitch, FC_LINE);
+    return rounded((side_by_side(node) ? head_of(node, pitch) : 0) + a->row[k] * (size_t)pitch, FC_LINE);
 }
 
 static fc_lanes lanes_of(const fc_node *node, char *state, ptrdiff_t pitch) {
@@ -116,7 +122,7 @@ static fc_lanes lanes_of(const fc_node *node, char *state, ptrdiff_t pitch) {
 static void freshen(const fc_across *a, int k, char *state, ptrdiff_t pitch, ptrdiff_t from, ptrdiff_t to) {
     const fc_node *node = a->merged->program->nodes + k;
     const fc_operator *op = node->op;
-    if (!op->across) {
+    if (!side_by_side(node)) {
         for (ptrdiff_t i = from; op->init && i < to; i++) {
             op->init(node->par, state + (size_t)i * a->row[k]);
         }
@@ -186,7 +192,7 @@ int fc_tile_valid(const fc_across *a, const fc_tile *tile) {
     char *state = tile->arena;
     for (int k = 0; k < p->n_nodes; k++) {
         const fc_node *node = p->nodes + k;
-        if (node->op->across) {
+        if (side_by_side(node)) {
             fc_lanes lanes = lanes_of(node, state, tile->pitch);
             int64_t places = node->op->places ? node->op->places(node->par) : 2;
             if (*lanes.shared < (node->op->places ? -1 : 0) || *lanes.shared >= places) {
@@ -236,7 +242,7 @@ void fc_tile_reset(const fc_across *a, fc_tile *tile, ptrdiff_t from, ptrdiff_t 
     const fc_program *p = a->merged->program;
     char *state = tile->arena;
     for (int k = 0; k < p->n_nodes; k++) {
-        if (chosen[k] && p->nodes[k].op->across) {
+        if (chosen[k] && side_by_side(p->nodes + k)) {
             fc_lanes lanes = lanes_of(p->nodes + k, state, tile->pitch);
             if (!lanes.place || to - from == tile->n) {
                 *lanes.shared = 0;
@@ -292,7 +298,7 @@ static void take_inputs(const fc_across *a, const double *const *in, ptrdiff_t n
     }
 }
 
-/* An operator without `across`: a step for each symbol. */
+/* A node whose symbols are not side by side: a step for each. */
 static void by_steps(const fc_node *node, char *states, size_t stride, const double *const *in, double *out,
                      ptrdiff_t n) {
     const fc_operator *op = node->op;
@@ -321,7 +327,7 @@ static void run_node(const fc_across *a, int k, char *state, const fc_tile *tile
         op->block(node->par, NULL, in, out, n, scratch);
         return;
     }
-    if (!op->across) {
+    if (!side_by_side(node)) {
         by_steps(node, state + (size_t)first * a->row[k], a->row[k], in, out, n);
         return;
     }

@@ -18,7 +18,7 @@ static ptrdiff_t padded(ptrdiff_t values) {
 }
 ptrdiff_t fc_sums_room(ptrdiff_t w, ptrdiff_t n) {
     ptrdiff_t m = w + n, after = 3 * n + 2 * sums_room(m) + fc_present_room(m), room = fc_sorted_room(m);
-    return padded(m) + 2 * m + (m + 1) / 2 + (after > room ? after : room) + 8;
+    return 3 * padded(m) + (m + 1) / 2 + (after > room ? after : room) + 8;
 }
 
 static double *numbers_at(int64_t **numbers, ptrdiff_t n, double *room) {
@@ -29,7 +29,7 @@ static double *numbers_at(int64_t **numbers, ptrdiff_t n, double *room) {
 static int sort_sums(fc_sums_of *s, const double *x, int n_parts, double *scratch) {
     ptrdiff_t m = s->values, all = padded(m), n = s->bars;
     s->sorted = scratch;
-    double *room = numbers_at(s->number + 1, m, numbers_at(s->number, m, scratch + all));
+    double *room = numbers_at(s->number + 1, all, numbers_at(s->number, all, scratch + all));
     s->place = (int32_t *)(void *)room;
     room += (m + 1) / 2;
     int32_t there = fc_sort(x, m, s->place, s->sorted, room);
@@ -53,6 +53,7 @@ static int sort_sums(fc_sums_of *s, const double *x, int n_parts, double *scratc
     }
     for (ptrdiff_t i = m; i < all; i++) {
         s->sorted[i] = INFINITY;
+        s->number[0][i] = s->number[1][i] = INT64_MAX / 2;
     }
     room = numbers_at(s->mean + 1, n, numbers_at(s->mean, n, room));
     s->rest = (int32_t *)(void *)room;
@@ -80,9 +81,32 @@ FC_INLINE int64_t divided(int64_t sum, int64_t w, double inverse, int64_t *rest)
     return whole;
 }
 
+/* Of each window, how many values are not above its mean, rounded down: by their numbers, which no digit is missing from. */
+FC_INLINE void find_below(fc_sums_of *s, int n_parts) {
+    ptrdiff_t all = padded(s->values);
+    double lower = ldexp(1.0, s->bits);
+    for (ptrdiff_t t = 0; t < s->bars; t += 8) { /* several at a time: each waits for memory */
+        int64_t at[8] = {0};
+        for (ptrdiff_t half = all / 2; half; half /= 2) {
+            for (int k = 0; k < 8; k++) {
+                ptrdiff_t bar = t + k < s->bars ? t + k : t, place = at[k] + half - 1;
+                int64_t above = s->number[0][place] - s->mean[0][bar];
+                int more = above <= 0;
+                if (n_parts == 2) {
+                    more = (double)(s->number[1][place] - s->mean[1][bar]) * lower + (double)above <= 0.0;
+                }
+                at[k] += half & -(ptrdiff_t)more;
+            }
+        }
+        for (int k = 0; k < 8 && t + k < s->bars; k++) {
+            s->below[t + k] = (int32_t)at[k];
+        }
+    }
+}
+
 /* The means of the windows, and what is below each of them. */
 static void find_means(fc_sums_of *s) {
-    ptrdiff_t w = s->width, all = padded(s->values);
+    ptrdiff_t w = s->width;
     int64_t sum[2] = {0};
     double inverse = 1.0 / (double)w;
     for (ptrdiff_t i = 0; i < w - 1; i++) {
@@ -100,22 +124,10 @@ static void find_means(fc_sums_of *s) {
         sum[0] -= s->number[0][old];
         sum[1] -= s->number[1][old];
     }
-    double lower = ldexp(1.0, s->bits);
-    for (ptrdiff_t t = 0; t < s->bars; t += 8) { /* several at a time: each waits for memory */
-        int64_t at[8] = {0};
-        double mean[8];
-        for (int k = 0; k < 8; k++) {
-            ptrdiff_t bar = t + k < s->bars ? t + k : t;
-            mean[k] = s->middle + ((double)s->mean[1][bar] * lower + (double)s->mean[0][bar]) * s->quantum;
-        }
-        for (ptrdiff_t half = all / 2; half; half /= 2) {
-            for (int k = 0; k < 8; k++) {
-                at[k] += half & -(ptrdiff_t)(s->sorted[at[k] + half - 1] < mean[k]);
-            }
-        }
-        for (int k = 0; k < 8 && t + k < s->bars; k++) {
-            s->below[t + k] = (int32_t)at[k];
-        }
+    if (s->n_parts == 2) {
+        find_below(s, 2);
+    } else {
+        find_below(s, 1);
     }
 }
 

@@ -11,7 +11,7 @@ typedef struct {
     double middle, quantum; /* value i is `middle` and number[place[i]] quanta */
     double *sorted;
     int64_t *number[2];
-    int32_t *place, *below;          /* below: of each window, how many values are below its mean */
+    int32_t *place, *below;          /* below: of each window, how many values are not above its mean */
     int64_t *sums[2][FC_LEVELS + 1]; /* of the places that are taken: each, of 16, of 256 and so on */
     int64_t *mean[2];                /* of each window, in quanta, rounded down; and what is left of the sum */
     int32_t *rest;

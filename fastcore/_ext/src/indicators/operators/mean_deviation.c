@@ -6,40 +6,97 @@
  * so little deviation that the quantum counts, the bars are taken in smaller parts, which have one of their own.
  */
 #include "indicators/operators/ring.h"
+#include "indicators/operators/sorted_blocks.h"
 #include "indicators/operators/window_lanes.h"
 #include "indicators/sorted.h"
 #include "indicators/sums_of.h"
 
 #define FEW 32                /* bars whose windows are looked through */
 #define GROUPS 4              /* of four windows, side by side: their sums do not wait for each other */
-#define WIDE 192              /* windows up to this are looked through */
+#define WIDE 288              /* windows up to this are looked through */
+#define KEPT_IN_ORDER 256     /* of windows wider than this a bar's step keeps the values in order */
 
 static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
 
-/* ---- one bar ---- */
+/* ---- one bar: of a narrow window each is looked through, of a wide one the values are kept in order ---- */
+
+static int in_order(const double *par) { return par[0] > KEPT_IN_ORDER; }
+
+/* Behind the bars: those since the last gap that are in the next bar's window too. */
+FC_INLINE fc_blocks *blocks_of(fc_ring_bars *s) { return (fc_blocks *)(void *)(s->mem + s->ring.width); }
+
+static size_t mean_deviation_size(const double *par) {
+    return fc_ring_bars_size(par) + (in_order(par) ? fc_blocks_size(par[0]) : 0);
+}
+static void mean_deviation_init(const double *par, void *state) {
+    fc_ring_bars_init(par, state);
+    if (in_order(par)) {
+        FC(blocks_init)(blocks_of(state), par[0]);
+    }
+}
+static int mean_deviation_valid(const double *par, const void *state) {
+    const fc_ring *ring = &((const fc_ring_bars *)state)->ring;
+    return fc_ring_bars_valid(par, state) &&
+           (!in_order(par) || FC(blocks_valid)(blocks_of((fc_ring_bars *)state), par[0],
+                                               ring->filled < ring->width ? ring->filled : ring->width - 1));
+}
 
 static void mean_deviation_gap(void *state) {
     fc_ring_bars *s = state;
     s->mem[s->ring.at] = NAN;
     fc_ring_turn(&s->ring);
     s->ring.filled = 0;
+    if (s->ring.width > KEPT_IN_ORDER) {
+        FC(blocks_clear)(blocks_of(s));
+    }
+}
+
+static FC_NOINLINE double ordered_step(fc_ring_bars *s, double x, int commit) {
+    fc_blocks *blocks = blocks_of(s);
+    double result = NAN, width = (double)s->ring.width;
+    if (s->ring.filled >= s->ring.width - 1) {
+        double off = FC(blocks_sum)(blocks, x) / width;
+        result = (FC(blocks_apart)(blocks, x, off) + fabs(off)) / width;
+    }
+    if (commit) {
+        s->mem[s->ring.at] = x;
+        fc_ring_next(&s->ring);
+        if (s->ring.filled == s->ring.width) {
+            FC(blocks_replace)(blocks, s->mem[s->ring.at], x);
+        } else {
+            FC(blocks_insert)(blocks, x);
+        }
+    }
+    return result;
+}
+
+/* The sum of how far n bars are from x, or of their absolute distances from x + off: four sums, by their places. */
+FC_INLINE double sum_of_bars(const double *mem, int64_t n, double x, double off, int apart) {
+    v4 base = v4_all(x), offs = v4_all(off), sum = v4_zero();
+    double all[4];
+    int64_t j = 0;
+    for (; j + 4 <= n; j += 4) {
+        v4 distance = v4_sub(v4_load(mem + j), base);
+        sum = v4_add(sum, apart ? v4_abs(v4_sub(distance, offs)) : distance);
+    }
+    v4_store(all, sum);
+    for (; j < n; j++) {
+        all[j & 3] += apart ? fabs((mem[j] - x) - off) : mem[j] - x;
+    }
+    return (all[0] + all[1]) + (all[2] + all[3]);
 }
 
 static double mean_deviation_step(const double *par, void *state, const double *in, int commit) {
     fc_ring_bars *s = state;
+    int64_t n = s->ring.width;
     double x = in[0], result = NAN, kept = s->mem[s->ring.at];
-    (void)par;
+    if (in_order(par)) {
+        return ordered_step(s, x, commit);
+    }
     s->mem[s->ring.at] = x;
-    if (s->ring.filled >= s->ring.width - 1) {
-        double sum = 0.0, off = 0.0;
-        for (int64_t j = 0; j < s->ring.width; j++) {
-            sum += s->mem[j] - x;
-        }
-        sum /= (double)s->ring.width;
-        for (int64_t j = 0; j < s->ring.width; j++) {
-            off += fabs((s->mem[j] - x) - sum);
-        }
-        result = off / (double)s->ring.width;
+    if (s->ring.filled >= n - 1) {
+        double off = sum_of_bars(s->mem, n, x, 0.0, 0) / (double)n;
+        result = sum_of_bars(s->mem, n, x, off, 1) / (double)n;
     }
     if (commit) {
         fc_ring_next(&s->ring);
@@ -210,10 +267,11 @@ const fc_operator FC(operator_mean_deviation) = {.name = "mean_deviation",
                                                  .scratch = mean_deviation_scratch,
                                                  .block = mean_deviation_block,
                                                  .step = mean_deviation_step,
-                                                 .size = fc_ring_bars_size,
-                                                 .init = fc_ring_bars_init,
-                                                 .valid = fc_ring_bars_valid,
+                                                 .size = mean_deviation_size,
+                                                 .init = mean_deviation_init,
+                                                 .valid = mean_deviation_valid,
                                                  .gap = mean_deviation_gap,
                                                  .across = mean_deviation_across,
+                                                 .alone = in_order,
                                                  .rows = ring_rows,
                                                  .places = ring_places};

@@ -76,6 +76,7 @@ typedef struct fc_operator {
 
     /* The next bar of n symbols, with what is missing as it comes: values that are not finite. It moves the places on. */
     void (*across)(const double *par, const fc_lanes *lanes, const double *const *in, double *out, ptrdiff_t n);
+    int (*alone)(const double *par); /* whether it steps each symbol by itself nevertheless; NULL: it does not */
     ptrdiff_t (*rows)(const double *par);
     ptrdiff_t (*places)(const double *par); /* in which a window's bars take turns; NULL: none */
     double (*fresh)(const double *par, ptrdiff_t row); /* what a row holds before the first bar; NULL: NaN */

@@ -3,15 +3,12 @@
  * A narrow window is sorted anew at each bar, from one array into another, by vectors and without a branch: what is at a
  * place depends on it and its two neighbours alone. The rank in it is counted.
  *
- * The values of a wide window are kept in order in blocks of up to ROOM. A block that is full is split, and two
- * neighbours that fit into half of one are joined, so that blocks are few, and a bar costs two binary searches and two
- * short moves. None of it holds addresses.
+ * The values of a wide window are kept in order in blocks: a bar costs two searches and two short moves.
  */
 #include "indicators/operators/counting.h"
+#include "indicators/operators/sorted_blocks.h"
 
 #define NARROW 256
-#define ROOM 256
-#define ONE_BLOCK 2500
 
 static double least(double a, double b) { return a < b ? a : b; }
 
@@ -93,221 +90,42 @@ FC_INLINE double counted(const double *values, int64_t n, double x, int equal) {
 
 typedef struct {
     int64_t width, at, seen; /* bars in the window; the next bar's place; bars so far, up to the width */
-    int64_t there, blocks, most, room;
-    double mem[]; /* bars by place, the largest of each block, block numbers and counts, then the blocks */
+    double mem[];            /* bars by place, then, in order, those that are in the next bar's window too */
 } wide_state;
 
-static int64_t room_of(double period) { return period < ONE_BLOCK ? (int64_t)period + 1 : ROOM; }
-static int64_t most_of(double period) { return period < ONE_BLOCK ? 1 : (int64_t)period / (ROOM / 4) + 3; }
-
-FC_INLINE double *largest_of(wide_state *s) { return s->mem + s->width; }
-FC_INLINE int32_t *numbers_of(wide_state *s) { return (int32_t *)(s->mem + s->width + s->most); }
-FC_INLINE int32_t *counts_of(wide_state *s) { return numbers_of(s) + s->most; }
-FC_INLINE double *block_of(wide_state *s, int64_t b) {
-    return s->mem + s->width + 2 * s->most + s->room * numbers_of(s)[b];
-}
+FC_INLINE fc_blocks *blocks_of(wide_state *s) { return (fc_blocks *)(void *)(s->mem + s->width); }
 
 static size_t wide_size(const double *par) {
-    int64_t most = most_of(par[0]);
-    return sizeof(wide_state) + (size_t)((int64_t)par[0] + 2 * most + most * room_of(par[0])) * sizeof(double);
+    return sizeof(wide_state) + (size_t)par[0] * sizeof(double) + fc_blocks_size(par[0]);
 }
 
 static void wide_init(const double *par, void *state) {
     wide_state *s = state;
     s->width = (int64_t)par[0];
-    s->at = s->seen = s->there = 0;
-    s->blocks = 1;
-    s->most = most_of(par[0]);
-    s->room = room_of(par[0]);
-    for (int64_t b = 0; b < s->most; b++) {
-        numbers_of(s)[b] = (int32_t)b;
-        counts_of(s)[b] = 0;
-        largest_of(s)[b] = 0.0;
-    }
+    s->at = s->seen = 0;
+    FC(blocks_init)(blocks_of(s), par[0]);
 }
 
 static int wide_valid(const double *par, const void *state) {
     wide_state *s = (wide_state *)state;
-    if (s->width != (int64_t)par[0] || s->most != most_of(par[0]) || s->room != room_of(par[0]) || s->at < 0 ||
-        s->at >= s->width || s->seen < 0 || s->seen > s->width || (s->seen < s->width && s->at != s->seen) ||
-        s->blocks < 1 || s->blocks > s->most) {
+    if (s->width != (int64_t)par[0] || s->at < 0 || s->at >= s->width || s->seen < 0 || s->seen > s->width ||
+        (s->seen < s->width && s->at != s->seen)) {
         return 0;
     }
-    int64_t finite = 0, held = 0;
+    int64_t finite = 0;
     for (int64_t i = 0; i < s->seen; i++) {
-        finite += s->mem[i] - s->mem[i] == 0.0;
+        finite += fc_there(s->mem[i]) && (s->seen < s->width || i != s->at);
     }
-    for (int64_t b = 0; b < s->most; b++) {
-        if (numbers_of(s)[b] < 0 || numbers_of(s)[b] >= s->most) {
-            return 0;
-        }
-        for (int64_t other = 0; other < b; other++) {
-            if (numbers_of(s)[other] == numbers_of(s)[b]) {
-                return 0;
-            }
-        }
-    }
-    for (int64_t b = 0; b < s->blocks; b++) {
-        int32_t count = counts_of(s)[b];
-        if (count < (s->blocks > 1) || count >= s->room) {
-            return 0;
-        }
-        held += count;
-        if (s->blocks > 1 &&
-            (largest_of(s)[b] != block_of(s, b)[count - 1] || (b && held && largest_of(s)[b] < largest_of(s)[b - 1]))) {
-            return 0;
-        }
-    }
-    return s->there == held && held == finite;
+    return FC(blocks_valid)(blocks_of(s), par[0], finite);
 }
 
-/* How many of n sorted values are below x; with `equal`, or equal to it. */
-FC_INLINE int64_t search(const double *sorted, int64_t n, double x, int equal) {
-    const double *from = sorted;
-    if (n == 0) {
-        return 0;
-    }
-    while (n > 1) {
-        int64_t half = n / 2;
-        from += half & -(int64_t)(equal ? from[half - 1] <= x : from[half - 1] < x); /* no branch to guess */
-        n -= half;
-    }
-    return from - sorted + (equal ? *from <= x : *from < x);
-}
-
-/* The block that x belongs into: the first whose largest value is not below it, or the last. */
-FC_INLINE int64_t block_for(wide_state *s, double x, int equal) {
-    return s->blocks == 1 ? 0 : search(largest_of(s), s->blocks - 1, x, equal);
-}
-
-static int64_t rank_of(wide_state *s, double x, int equal) {
-    int64_t block = block_for(s, x, equal), before = 0;
-    for (int64_t b = 0; b < block; b++) {
-        before += counts_of(s)[b];
-    }
-    return before + search(block_of(s, block), counts_of(s)[block], x, equal);
-}
-
-/* The value with k below it, and the next one. */
-FC_INLINE void pick_pair(wide_state *s, int64_t k, double *value, double *next) {
-    int64_t b = 0;
-    for (; b + 1 < s->blocks && k >= counts_of(s)[b]; b++) {
-        k -= counts_of(s)[b];
-    }
-    const double *block = block_of(s, b);
-    *value = block[k];
-    *next = k + 1 < counts_of(s)[b] ? block[k + 1] : b + 1 < s->blocks ? block_of(s, b + 1)[0] : block[k];
-}
-
-/* Opens a place for a block at b, or closes it; numbers of blocks that are not used stand behind the others. */
-static void open_block(wide_state *s, int64_t b) {
-    int32_t *numbers = numbers_of(s), *counts = counts_of(s), number = numbers[s->blocks];
-    size_t after = (size_t)(s->blocks - b);
-    memmove(numbers + b + 1, numbers + b, after * sizeof(*numbers));
-    memmove(counts + b + 1, counts + b, after * sizeof(*counts));
-    memmove(largest_of(s) + b + 1, largest_of(s) + b, after * sizeof(double));
-    numbers[b] = number;
-    s->blocks++;
-}
-static void close_block(wide_state *s, int64_t b) {
-    int32_t *numbers = numbers_of(s), *counts = counts_of(s), number = numbers[b];
-    size_t after = (size_t)(s->blocks - b - 1);
-    memmove(numbers + b, numbers + b + 1, after * sizeof(*numbers));
-    memmove(counts + b, counts + b + 1, after * sizeof(*counts));
-    memmove(largest_of(s) + b, largest_of(s) + b + 1, after * sizeof(double));
-    numbers[--s->blocks] = number;
-}
-
-static FC_NOINLINE void split(wide_state *s, int64_t b) {
-    int32_t kept = counts_of(s)[b] / 2, moved = counts_of(s)[b] - kept;
-    open_block(s, b + 1);
-    memcpy(block_of(s, b + 1), block_of(s, b) + kept, (size_t)moved * sizeof(double));
-    counts_of(s)[b] = kept;
-    counts_of(s)[b + 1] = moved;
-    largest_of(s)[b] = block_of(s, b)[kept - 1];
-    largest_of(s)[b + 1] = block_of(s, b + 1)[moved - 1];
-}
-
-/* Joins block b with the next one where both fit into half of one. */
-static void join(wide_state *s, int64_t b) {
-    int32_t *counts = counts_of(s);
-    if (b < 0 || b + 1 >= s->blocks || counts[b] + counts[b + 1] > s->room / 2) {
-        return;
-    }
-    memcpy(block_of(s, b) + counts[b], block_of(s, b + 1), (size_t)counts[b + 1] * sizeof(double));
-    counts[b] += counts[b + 1];
-    largest_of(s)[b] = largest_of(s)[b + 1];
-    close_block(s, b + 1);
-}
-
-static void insert(wide_state *s, double x) {
-    int64_t b = block_for(s, x, 0);
-    double *block = block_of(s, b);
-    int64_t n = counts_of(s)[b], k = search(block, n, x, 0);
-    if (FC_UNLIKELY(n + 1 == s->room && s->blocks == s->most)) { /* no room: only of a state from outside */
-        return;
-    }
-    memmove(block + k + 1, block + k, (size_t)(n - k) * sizeof(double));
-    block[k] = x;
-    counts_of(s)[b]++;
-    s->there++;
-    largest_of(s)[b] = block[n];
-    if (FC_UNLIKELY(n + 1 == s->room)) {
-        split(s, b);
-    }
-}
-
-static void erase(wide_state *s, double x) {
-    int64_t b = block_for(s, x, 0);
-    double *block = block_of(s, b);
-    int64_t n = counts_of(s)[b], k = search(block, n, x, 0);
-    if (FC_UNLIKELY(k >= n)) { /* not there: only of a state from outside */
-        return;
-    }
-    memmove(block + k, block + k + 1, (size_t)(n - k - 1) * sizeof(double));
-    counts_of(s)[b]--;
-    s->there--;
-    if (s->blocks > 1) {
-        if (n == 1) {
-            close_block(s, b);
-            return;
-        }
-        largest_of(s)[b] = block[n - 2];
-        join(s, b);
-        join(s, b - 1);
-    }
-}
-
-/* Both at once where they are in one block: what stands between the two moves by one place. */
-FC_INLINE void replace(wide_state *s, double old, double x) {
-    int64_t b = block_for(s, old, 0);
-    if (FC_UNLIKELY(s->blocks > 1 && b != block_for(s, x, 0))) {
-        erase(s, old);
-        insert(s, x);
-        return;
-    }
-    double *block = block_of(s, b);
-    int64_t n = counts_of(s)[b], from = search(block, n, old, 0), to = search(block, n, x, 0);
-    if (FC_UNLIKELY(from >= n)) {
-        return;
-    }
-    if (to > from) {
-        to--;
-        memmove(block + from, block + from + 1, (size_t)(to - from) * sizeof(double));
-    } else {
-        memmove(block + to + 1, block + to, (size_t)(from - to) * sizeof(double));
-    }
-    block[to] = x;
-    largest_of(s)[b] = block[n - 1];
-}
-
-FC_INLINE void exchange(wide_state *s, double old, double x) {
+FC_INLINE void exchange(fc_blocks *s, double old, double x) {
     if (FC_LIKELY(fc_there(old) && fc_there(x))) {
-        replace(s, old, x);
+        FC(blocks_replace)(s, old, x);
     } else if (fc_there(old)) {
-        erase(s, old);
+        FC(blocks_erase)(s, old);
     } else if (fc_there(x)) {
-        insert(s, x);
+        FC(blocks_insert)(s, x);
     }
 }
 
@@ -329,18 +147,24 @@ FC_INLINE double rank_narrow(const double *par, narrow_state *s, double there, d
     double below = counted(s->mem, places_of(s->width), x, 0);
     return par[2] != 0.0 ? below : middle(below, counted(s->mem, places_of(s->width), x, 1));
 }
-FC_INLINE double quantile_wide(const double *par, wide_state *s, double x) {
-    double apart, value, next;
-    (void)x;
-    pick_pair(s, place_of(par, (double)s->there, &apart), &value, &next);
+/* x is not among the values that are kept in order. */
+FC_INLINE double quantile_wide(const double *par, fc_blocks *s, double there, double x) {
+    double apart, before, value, next;
+    FC(blocks_pick)(s, place_of(par, there, &apart), &before, &value, &next);
+    if (fc_there(x)) {
+        next = value < x ? least(x, next) : value;
+        value = value < x ? value : before < x ? x : before;
+    }
     return between(value, next, apart);
 }
-FC_INLINE double rank_wide(const double *par, wide_state *s, double x) {
+FC_INLINE double rank_wide(const double *par, fc_blocks *s, double there, double x) {
+    double equal, below;
+    (void)there;
     if (!fc_there(x)) {
         return NAN;
     }
-    double below = (double)rank_of(s, x, 0);
-    return par[2] != 0.0 ? below : middle(below, (double)rank_of(s, x, 1));
+    below = FC(blocks_rank)(s, x, &equal);
+    return par[2] != 0.0 ? below : middle(below, below + equal + 1.0);
 }
 
 static size_t order_size(const double *par) { return is_narrow(par) ? narrow_size(par) : wide_size(par); }
@@ -355,7 +179,7 @@ static int order_valid(const double *par, const void *state) {
     return is_narrow(par) ? narrow_valid(par, state) : wide_valid(par, state);
 }
 
-/* A peek puts things back as they were. */
+/* A peek leaves things as they are. Once it is full, a wide window is rid of its oldest bar before the next one comes. */
 #define ORDER(op)                                                                                                      \
     FC_INLINE double op##_of_narrow(const double *par, narrow_state *s, double x, int commit) {                        \
         double old = s->mem[s->at], result = NAN;                                                                      \
@@ -374,15 +198,14 @@ static int order_valid(const double *par, const void *state) {
         return result;                                                                                                 \
     }                                                                                                                  \
     static FC_NOINLINE double op##_of_wide(const double *par, wide_state *s, double x, int commit) {                   \
-        double old = s->seen == s->width ? s->mem[s->at] : NAN;                                                        \
-        exchange(s, old, x);                                                                                           \
-        double result = (double)s->there >= par[1] && s->there ? op##_wide(par, s, x) : NAN;                           \
+        fc_blocks *blocks = blocks_of(s);                                                                              \
+        double there = (double)(blocks->there + fc_there(x));                                                          \
+        double result = there >= par[1] && there > 0.0 ? op##_wide(par, blocks, there, x) : NAN;                       \
         if (commit) {                                                                                                  \
             s->mem[s->at] = x;                                                                                         \
             s->at = s->at + 1 == s->width ? 0 : s->at + 1;                                                             \
             s->seen += s->seen < s->width;                                                                             \
-        } else {                                                                                                       \
-            exchange(s, x, old);                                                                                       \
+            exchange(blocks, s->seen == s->width ? s->mem[s->at] : NAN, x);                                            \
         }                                                                                                              \
         return result;                                                                                                 \
     }                                                                                                                  \

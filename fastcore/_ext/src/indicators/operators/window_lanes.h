@@ -205,7 +205,7 @@ FC_INLINE void lag_across(const double *par, const fc_lanes *l, const double *co
     }
 }
 
-/* ---- mean_deviation: row 0: the sum, while it is made; then the bars ---- */
+/* ---- mean_deviation: row 0: the mean's distance from the newest bar, while it is made; then the bars ---- */
 
 FC_INLINE ptrdiff_t ring_rows(const double *par) { return 1 + (ptrdiff_t)par[0]; }
 FC_INLINE ptrdiff_t ring_places(const double *par) { return (ptrdiff_t)par[0]; }
@@ -213,29 +213,44 @@ FC_INLINE ptrdiff_t ring_places(const double *par) { return (ptrdiff_t)par[0]; }
 /* Of so many symbols at a time the rows are read again from the innermost cache. */
 #define DEVIATING 128
 
+/* The bars are added in four sums, by their places, as a step does. Eight rows at a time, so that sums are stored less often. */
+FC_INLINE double off_base(double bar, double x, double sum, int apart) {
+    return apart ? fabs((bar - x) - sum) : bar - x;
+}
+FC_INLINE void add_rows(const double *rows, ptrdiff_t pitch, ptrdiff_t bars, const double *restrict x,
+                        const double *restrict sum, double (*restrict all)[DEVIATING], ptrdiff_t n, int apart) {
+    ptrdiff_t j = 0;
+    for (; j + 8 <= bars; j += 8) {
+        for (int k = 0; k < 4; k++) {
+            const double *restrict bar = rows + (j + k) * pitch, *restrict later = rows + (j + k + 4) * pitch;
+            double *restrict to = all[k];
+            for (ptrdiff_t i = 0; i < n; i++) {
+                to[i] = (to[i] + off_base(bar[i], x[i], sum[i], apart)) + off_base(later[i], x[i], sum[i], apart);
+            }
+        }
+    }
+    for (; j < bars; j++) {
+        const double *restrict bar = rows + j * pitch;
+        double *restrict to = all[j & 3];
+        for (ptrdiff_t i = 0; i < n; i++) {
+            to[i] += off_base(bar[i], x[i], sum[i], apart);
+        }
+    }
+}
+
 FC_INLINE void mean_deviations(const double *rows, ptrdiff_t pitch, ptrdiff_t bars, const double *restrict x,
                                double *restrict sum, double *restrict off, ptrdiff_t n) {
     const double width = (double)bars;
+    double all[4][DEVIATING];
+    memset(all, 0, sizeof(all));
+    add_rows(rows, pitch, bars, x, x, all, n, 0);
     for (ptrdiff_t i = 0; i < n; i++) {
-        sum[i] = off[i] = 0.0;
+        sum[i] = ((all[0][i] + all[1][i]) + (all[2][i] + all[3][i])) / width;
     }
-    for (ptrdiff_t j = 0; j < bars; j++) {
-        const double *restrict bar = rows + j * pitch;
-        for (ptrdiff_t i = 0; i < n; i++) {
-            sum[i] += bar[i] - x[i];
-        }
-    }
+    memset(all, 0, sizeof(all));
+    add_rows(rows, pitch, bars, x, sum, all, n, 1);
     for (ptrdiff_t i = 0; i < n; i++) {
-        sum[i] /= width;
-    }
-    for (ptrdiff_t j = 0; j < bars; j++) {
-        const double *restrict bar = rows + j * pitch;
-        for (ptrdiff_t i = 0; i < n; i++) {
-            off[i] += fabs((bar[i] - x[i]) - sum[i]);
-        }
-    }
-    for (ptrdiff_t i = 0; i < n; i++) {
-        off[i] = off[i] / width;
+        off[i] = ((all[0][i] + all[1][i]) + (all[2][i] + all[3][i])) / width;
     }
 }
 

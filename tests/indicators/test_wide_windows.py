@@ -1,0 +1,109 @@
+"""Wide windows whose values are kept in order, bar by bar: mean deviations, quantiles and ranks."""
+
+from __future__ import annotations
+
+import pickle
+from fractions import Fraction
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+RNG = np.random.default_rng(61)
+BARS = 1100
+SERIES: dict[str, Any] = {
+    "walk": 100.0 * np.exp(np.cumsum(0.01 * RNG.normal(size=BARS))),
+    "ties": RNG.integers(0, 5, BARS) * 1.0,
+    "rising": np.arange(BARS) * 1.0,
+    "falling": np.arange(BARS) * -1.0,
+    "constant": np.full(BARS, 0.1),
+    "two levels": np.where(np.arange(BARS) // 150 % 2, 1e6, 1.0) + RNG.normal(size=BARS),
+    "spikes": np.where(np.arange(BARS) % 97 == 5, 1e16 * RNG.choice([-1.0, 1.0], BARS), RNG.normal(size=BARS)),
+    "offset": 1e8 + RNG.integers(-40, 40, BARS) * 2.0**-26,
+    "gaps": np.where(RNG.random(BARS) < 0.003, np.nan, RNG.normal(size=BARS)),
+}
+WINDOWS = [257, 300, 450]
+
+
+def definitions(ta: ModuleType, window: int) -> dict[str, Any]:
+    return {
+        "avgdev": ta.AVGDEV(window),
+        "median": ta.MEDIAN(window),
+        "quantile": ta.QUANTILE(window, 0.9, window // 3),
+        "percentile": ta.PERCENTILE(window, 30.0),
+        "rank": ta.RANK(window, 0, window // 3),
+        "percentrank": ta.PERCENTRANK(window),
+    }
+
+
+def mean_deviation(values: Any) -> float:
+    exact = [Fraction(value) for value in values.tolist()]
+    mean = sum(exact) / len(exact)
+    return float(sum(abs(value - mean) for value in exact) / len(exact))
+
+
+@pytest.mark.parametrize("kind", SERIES)
+def test_ticks_are_the_series_and_a_peek_changes_nothing(ta: ModuleType, kind: str) -> None:
+    x = SERIES[kind]
+    for window in WINDOWS[:1] if kind != "walk" else WINDOWS:
+        for name, definition in definitions(ta, window).items():
+            live, peeked, found = definition.live(), definition.live(), []
+            for bar, value in enumerate(x.tolist()):
+                if bar % 7 == 3:
+                    peeked.peek(value + 1.0)
+                    assert peeked.peek(value) == pytest.approx(peeked.copy().update(value), rel=0, abs=0, nan_ok=True)
+                found.append(live.update(value))
+                peeked.update(value)
+                if bar % 250 == 249:
+                    peeked = pickle.loads(pickle.dumps(peeked))
+            np.testing.assert_array_equal(peeked.value, live.value)
+            wanted = definition(x)
+            if name == "avgdev":
+                np.testing.assert_allclose(found, wanted, rtol=1e-12, err_msg=f"{name} {window}")
+            else:
+                np.testing.assert_array_equal(found, wanted, err_msg=f"{name} {window}")
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_mean_deviations_are_exact_at_a_large_offset(ta: ModuleType, window: int) -> None:
+    x = SERIES["offset"]
+    found, live = ta.avgdev(x, window), ta.AVGDEV(window).live()
+    ticks = [live.update(value) for value in x.tolist()]
+    for end in range(window, BARS + 1, 83):
+        exact = mean_deviation(x[end - window : end])
+        assert found[end - 1] == pytest.approx(exact, rel=1e-12)
+        assert ticks[end - 1] == pytest.approx(exact, rel=1e-12)
+
+
+def test_a_board_is_the_same_as_ticks_of_each_symbol(ta: ModuleType) -> None:
+    kinds = list(SERIES)
+    prices = np.array([SERIES[kind] for kind in kinds])
+    plan = ta.Plan(**definitions(ta, 260))
+    board = plan.live(symbols=len(kinds) - 1)
+    lives = [{name: d.live() for name, d in definitions(ta, 260).items()} for _ in kinds]
+    for bar in range(BARS):
+        if bar == 400:  # another symbol, with its history
+            board.add(1, history={"close": prices[-1:, :bar]})
+        if bar == 700:
+            board.reset(at=[1])
+            lives[1] = {name: d.live() for name, d in definitions(ta, 260).items()}
+        if bar == 800:
+            board = pickle.loads(pickle.dumps(board))
+        some = slice(0, len(kinds) if bar >= 400 else len(kinds) - 1)
+        board.update(close=np.ascontiguousarray(prices[some, bar]))
+        for place, live in enumerate(lives):
+            for name, one in live.items():
+                value = one.update(float(prices[place, bar]))
+                if bar % 50 == 49 and place < some.stop:
+                    np.testing.assert_array_equal(board[name][place], value, err_msg=f"{name} {kinds[place]} {bar}")
+
+
+def test_a_spike_leaves_nothing_behind(ta: ModuleType) -> None:
+    window, calm = 300, RNG.normal(size=BARS)
+    spiked = calm.copy()
+    spiked[350] = 1e16
+    for name in ("avgdev", "median", "percentrank"):
+        one, other = (definitions(ta, window)[name].live() for _ in range(2))
+        values = [[live.update(value) for value in x.tolist()] for live, x in ((one, calm), (other, spiked))]
+        np.testing.assert_allclose(values[0][351 + window :], values[1][351 + window :], rtol=1e-13)
