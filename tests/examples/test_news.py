@@ -1,15 +1,18 @@
-"""The plain crawlers against a host on loopback with good, broken and unwilling pages."""
+"""The crawlers against a host on loopback with good, broken and unwilling pages."""
 
 from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 
 pytest.importorskip("feedparser")
 
 from examples.market_desk.data.store import Store
+from examples.market_desk.fast.news import RETRY
 from examples.market_desk.plain.investing_news_crawler import InvestingNewsCrawler
 from examples.market_desk.plain.news_crawler import AGENT, NewsCrawler
 from examples.market_desk.plain.yahoo_news_crawler import YahooNewsCrawler
@@ -156,6 +159,31 @@ def test_a_host_whose_robots_txt_fails_is_not_crawled(host: Host) -> None:
 def test_a_byte_order_mark_hides_no_rule_of_robots_txt(host: Host) -> None:
     host.pages |= {"/robots.txt": "\ufeffUser-agent: *\nDisallow: /", "/rss": feed("No")}
     assert "robots.txt" in crawler(YahooNewsCrawler, host, "/rss").crawl().failed[f"{host.url}/rss"]
+
+
+@pytest.mark.parametrize(
+    ("error", "least", "most"),
+    [
+        (503, 0.1, 0.2),  # half of the wait is drawn at random
+        ((503, "3"), 3.0, 3.0),
+        ((429, "Mon, 04 Mar 2013 09:30:00 GMT"), 0.1, 0.2),
+        ((503, "86400"), None, None),
+        (404, None, None),
+        (httpx.ConnectError("away"), 0.1, 0.2),
+        (httpx.TooManyRedirects("round and round"), None, None),
+        (ValueError("too large"), None, None),
+    ],
+)
+def test_the_fast_crawler_waits_as_the_plain_one(error: Any, least: float | None, most: float | None) -> None:
+    if not isinstance(error, Exception):
+        status, wait = error if isinstance(error, tuple) else (error, "")
+        answer = httpx.Response(status, headers={"Retry-After": wait})
+        error = httpx.HTTPStatusError("", request=httpx.Request("GET", "http://x"), response=answer)
+    found = RETRY.next_delay(1, error)
+    if found is None or least is None or most is None:
+        assert found is least
+    else:
+        assert least <= found <= most
 
 
 @pytest.mark.parametrize(

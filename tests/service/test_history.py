@@ -99,6 +99,18 @@ def test_the_number_of_series_and_marks_is_bounded() -> None:
     assert len(marks) == MARKS
 
 
+def test_what_is_forgotten_leaves_room_at_both_resolutions() -> None:
+    history = History(step=60, series=2)
+    for minute in range(61):
+        history.add(START + 60 * minute, {"a/x": 1.0, "ab/x": 2.0})
+    history.forget("a/")  # in the middle of a minute
+    for minute in range(61, 130):
+        history.add(START + 60 * minute, {"ab/x": 2.0, "b/x": 3.0})
+    for span in (HOUR, 2 * HOUR):
+        found = {of: set(history.read(START + 60 * 130, span, f"{of}/")["series"]) for of in ("a", "ab", "b")}
+        assert found == {"a": set(), "ab": {"x"}, "b": {"x"}}
+
+
 @pytest.mark.parametrize("span", [0, -1, 86401, math.nan, math.inf])
 def test_a_range_that_is_not_kept_is_refused(span: float) -> None:
     with pytest.raises(ValueError, match="range: expected seconds above 0 and at most 86400"):
