@@ -21,7 +21,8 @@ from fastcore.dispatch.shared_state import KINDS, SharedState, checked, guard_yi
 __all__ = ["Entry", "Journal", "take_in"]
 
 LIMIT = 8 << 20  # bytes, after which the file is rewritten with the entries in force
-KEPT = 1000  # entries in memory
+KEPT = 1000  # entries in memory, and of those that cannot be written
+RECENT = 100  # entries in memory that the file has too: of use once it was removed
 LAST = 256  # bytes by which a file is known again
 TAIL = 64 << 10  # bytes at the end of the file that are read first for its newest entries
 PATIENCE = 2.0  # seconds for the lock, which others hold for microseconds: a rollback waits no longer
@@ -89,7 +90,7 @@ class Journal:
         self.session = secrets.token_hex(8)
         self._clock = clock
         self._lock = threading.RLock()
-        self._recent: deque[Entry] = deque(maxlen=KEPT)
+        self._recent: deque[Entry] = deque(maxlen=RECENT if path else KEPT)
         self._listeners: list[Callable[[Entry], object]] = []
         self._saving = threading.RLock()
         self._unsaved: deque[Entry] = deque(maxlen=KEPT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import sys
 from collections.abc import Iterator
@@ -63,7 +64,7 @@ def memory_usage(root: str | Path = "/") -> MemoryUsage:
     >>> 0 < memory_usage().fraction < 2
     True
     """
-    base = Path(root)
+    base = os.path.normpath(root)
     found = [machine for machine in (_machine(base),) if machine is not None]
     found += _groups(base)
     if not found:
@@ -85,7 +86,7 @@ def resident_bytes() -> int:
 def peak_resident_bytes() -> int:
     """Return the most resident memory this process has had."""
     try:
-        return _fields(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"), ":", "VmHWM")["VmHWM"]
+        return _fields(_read("/proc/self/status"), ":", "VmHWM")["VmHWM"]
     except (OSError, KeyError):
         pass
     if sys.platform == "win32":
@@ -104,26 +105,26 @@ def _page_size() -> int:
     return mmap.PAGESIZE
 
 
-def _machine(root: Path) -> MemoryUsage | None:
+def _machine(root: str) -> MemoryUsage | None:
     try:
-        text = (root / "proc/meminfo").read_text(encoding="ascii", errors="replace")
+        text = _read(_below(root, "proc/meminfo"))
         fields = _fields(text, ":", "MemTotal", "MemAvailable", "MemFree", "Cached")
         total = fields["MemTotal"]
         free = fields.get("MemAvailable", fields.get("MemFree", 0) + fields.get("Cached", 0))
     except (OSError, KeyError):
-        if root != Path("/") or sys.platform.startswith("linux"):
+        if root != os.sep or sys.platform.startswith("linux"):
             return None
         import psutil
 
         memory = psutil.virtual_memory()
         return MemoryUsage(int(memory.total - memory.available), int(memory.total), "machine")
-    return MemoryUsage(total - free, total, "machine", _pressure(root / "proc/pressure/memory"))
+    return MemoryUsage(total - free, total, "machine", _pressure(_below(root, "proc/pressure/memory")))
 
 
-def _groups(root: Path) -> Iterator[MemoryUsage]:
+def _groups(root: str) -> Iterator[MemoryUsage]:
     try:
-        memberships = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
-        mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        memberships = _read(_below(root, "proc/self/cgroup")).splitlines()
+        mounts = _read(_below(root, "proc/self/mountinfo")).splitlines()
     except OSError:
         return
     for line in memberships:
@@ -133,9 +134,9 @@ def _groups(root: Path) -> Iterator[MemoryUsage]:
             continue
         version = 1 if controllers else 2
         for mount_root, mount_point in _mounts(mounts, version):
-            folder = root / mount_point.lstrip("/")
+            folder = _below(root, mount_point)
             for below in _ancestors(path, mount_root):
-                usage = (_version1 if version == 1 else _version2)(folder / below.lstrip("/"))
+                usage = (_version1 if version == 1 else _version2)(_below(folder, below))
                 if usage is not None:
                     yield usage
 
@@ -172,38 +173,38 @@ def _ancestors(path: str, mount_root: str) -> Iterator[str]:
         path = posixpath.dirname(path)
 
 
-def _version2(folder: Path) -> MemoryUsage | None:
-    limits = [limit for name in ("memory.max", "memory.high") if (limit := _number(folder / name)) is not None]
-    used = _number(folder / "memory.current")
+def _version2(folder: str) -> MemoryUsage | None:
+    limits = [limit for name in ("memory.max", "memory.high") if (limit := _number(_below(folder, name))) is not None]
+    used = _number(_below(folder, "memory.current"))
     if not limits or used is None:
         return None
     cached = sum(_stat(folder, "inactive_file", "active_file", "slab_reclaimable").values())
-    return MemoryUsage(max(0, used - cached), min(limits), str(folder), _pressure(folder / "memory.pressure"))
+    return MemoryUsage(max(0, used - cached), min(limits), folder, _pressure(_below(folder, "memory.pressure")))
 
 
-def _version1(folder: Path) -> MemoryUsage | None:
+def _version1(folder: str) -> MemoryUsage | None:
     stat = _stat(folder, "hierarchical_memory_limit", "total_inactive_file", "total_active_file")
-    limit = _number(folder / "memory.limit_in_bytes")
-    used = _number(folder / "memory.usage_in_bytes")
+    limit = _number(_below(folder, "memory.limit_in_bytes"))
+    used = _number(_below(folder, "memory.usage_in_bytes"))
     if limit is None or used is None:
         return None
     limit = min(limit, stat.get("hierarchical_memory_limit", limit))  # of groups above, which a container does not see
     if limit >= _UNLIMITED:
         return None
     cached = stat.get("total_inactive_file", 0) + stat.get("total_active_file", 0)
-    return MemoryUsage(max(0, used - cached), limit, str(folder))
+    return MemoryUsage(max(0, used - cached), limit, folder)
 
 
-def _number(path: Path) -> int | None:
+def _number(path: str) -> int | None:
     try:
-        return int(path.read_text(encoding="ascii", errors="replace"))
+        return int(_read(path))
     except (OSError, ValueError):  # "max" is no limit
         return None
 
 
-def _stat(folder: Path, *names: str) -> dict[str, int]:
+def _stat(folder: str, *names: str) -> dict[str, int]:
     try:
-        text = (folder / "memory.stat").read_text(encoding="ascii", errors="replace")
+        text = _read(_below(folder, "memory.stat"))
     except OSError:
         return {}
     return _fields(text, " ", *names)
@@ -220,10 +221,25 @@ def _fields(text: str, separator: str, *names: str) -> dict[str, int]:
     return found
 
 
-def _pressure(path: Path) -> float | None:
+def _pressure(path: str) -> float | None:
     try:
-        line = path.read_text(encoding="ascii", errors="replace").splitlines()[0]
+        line = _read(path).splitlines()[0]
         averages = dict(word.partition("=")[::2] for word in line.split()[1:])
         return float(averages["avg10"]) / 100
     except (OSError, LookupError, ValueError):
         return None
+
+
+def _below(folder: str, path: str) -> str:
+    path = path.lstrip("/")
+    return os.path.join(folder, path) if path else folder
+
+
+def _read(path: str) -> str:
+    """Return the text of a file.
+
+    Without pathlib, which interns the parts of a path, and without a file of text, which interns the name of its
+    encoding: CPython's table of such strings grows with each that comes and goes, and these files are read each second.
+    """
+    with open(path, "rb", buffering=0) as file:
+        return file.read().decode("utf-8", "replace")

@@ -291,6 +291,19 @@ def test_of_the_file_only_the_entries_that_were_asked_for_are_kept(path: str) ->
     assert ours.entries(limit=0) == ours.entries(limit=-1) == []
 
 
+def test_entries_of_the_file_are_not_all_kept_in_memory_too(path: str) -> None:
+    written, alone = Journal(path), Journal()
+    for n in range(300):
+        for journal in (written, alone):
+            journal.write("alice", "set", "desk", str(n))
+        if n == 0:
+            Path(path).unlink()
+    assert [entry.why for entry in written.entries(limit=1000)] == [str(n) for n in range(1, 300)]
+    assert len(alone.entries(limit=1000)) == 300
+    Path(path).unlink()
+    assert [entry.why for entry in written.entries(limit=1000)] == [str(n) for n in range(200, 300)]
+
+
 def test_listeners_of_the_journal() -> None:
     seen: list[Entry] = []
     stop = flags.subscribe_journal(seen.append)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import psutil
@@ -162,6 +163,18 @@ def test_this_machine() -> None:
     usage = memory_usage()
     assert 0 < usage.fraction <= 1.5
     assert usage.limit <= psutil.virtual_memory().total
+
+
+def test_a_reading_interns_no_strings(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython's table of them grows with each that comes and goes: by 2 MiB at once after some ten thousand."""
+    version2(root, "/svc")
+    group2(root, "svc", 900, 1000)
+    interned: list[str] = []
+    monkeypatch.setattr(sys, "intern", lambda text: interned.append(text) or text)
+    assert memory_usage(root).limit == 1000
+    memory_usage()
+    peak_resident_bytes()
+    assert interned == []
 
 
 def test_this_process() -> None:
