@@ -107,3 +107,13 @@ def test_a_spike_leaves_nothing_behind(ta: ModuleType) -> None:
         one, other = (definitions(ta, window)[name].live() for _ in range(2))
         values = [[live.update(value) for value in x.tolist()] for live, x in ((one, calm), (other, spiked))]
         np.testing.assert_allclose(values[0][351 + window :], values[1][351 + window :], rtol=1e-13)
+
+
+def test_mean_deviations_with_a_value_near_the_largest_number(ta: ModuleType) -> None:
+    x = RNG.normal(size=700)
+    x[350] = -0.4 * np.finfo(float).max
+    live = ta.AVGDEV(300).live()
+    found = np.array([live.update(value) for value in x.tolist()])
+    others = np.r_[299:350, 351:649, 650:700]  # not where a form takes all distances from it, which overflows
+    assert np.isfinite(found[others]).all()
+    np.testing.assert_allclose(found[others], ta.avgdev(x, 300)[others], rtol=1e-12)

@@ -51,25 +51,6 @@ static void mean_deviation_gap(void *state) {
     }
 }
 
-static FC_NOINLINE double ordered_step(fc_ring_bars *s, double x, int commit) {
-    fc_blocks *blocks = blocks_of(s);
-    double result = NAN, width = (double)s->ring.width;
-    if (s->ring.filled >= s->ring.width - 1) {
-        double off = FC(blocks_sum)(blocks, x) / width;
-        result = (FC(blocks_apart)(blocks, x, off) + fabs(off)) / width;
-    }
-    if (commit) {
-        s->mem[s->ring.at] = x;
-        fc_ring_next(&s->ring);
-        if (s->ring.filled == s->ring.width) {
-            FC(blocks_replace)(blocks, s->mem[s->ring.at], x);
-        } else {
-            FC(blocks_insert)(blocks, x);
-        }
-    }
-    return result;
-}
-
 /* The sum of how far n bars are from x, or of their absolute distances from x + off: four sums, by their places. */
 FC_INLINE double sum_of_bars(const double *mem, int64_t n, double x, double off, int apart) {
     v4 base = v4_all(x), offs = v4_all(off), sum = v4_zero();
@@ -86,6 +67,37 @@ FC_INLINE double sum_of_bars(const double *mem, int64_t n, double x, double off,
     return (all[0] + all[1]) + (all[2] + all[3]);
 }
 
+/* x is at its place. */
+static double look_at_bars(const fc_ring_bars *s, double x) {
+    double width = (double)s->ring.width, off = sum_of_bars(s->mem, s->ring.width, x, 0.0, 0) / width;
+    return sum_of_bars(s->mem, s->ring.width, x, off, 1) / width;
+}
+
+static FC_NOINLINE double ordered_step(fc_ring_bars *s, double x, int commit) {
+    fc_blocks *blocks = blocks_of(s);
+    double result = NAN, width = (double)s->ring.width;
+    if (s->ring.filled >= s->ring.width - 1) {
+        double off = FC(blocks_sum)(blocks, x) / width;
+        result = (FC(blocks_apart)(blocks, x, off) + fabs(off)) / width;
+        if (FC_UNLIKELY(!(result < INFINITY))) { /* a block's distances may overflow where those from x do not */
+            double kept = s->mem[s->ring.at];
+            s->mem[s->ring.at] = x;
+            result = look_at_bars(s, x);
+            s->mem[s->ring.at] = kept;
+        }
+    }
+    if (commit) {
+        s->mem[s->ring.at] = x;
+        fc_ring_next(&s->ring);
+        if (s->ring.filled == s->ring.width) {
+            FC(blocks_replace)(blocks, s->mem[s->ring.at], x);
+        } else {
+            FC(blocks_insert)(blocks, x);
+        }
+    }
+    return result;
+}
+
 static double mean_deviation_step(const double *par, void *state, const double *in, int commit) {
     fc_ring_bars *s = state;
     int64_t n = s->ring.width;
@@ -95,8 +107,7 @@ static double mean_deviation_step(const double *par, void *state, const double *
     }
     s->mem[s->ring.at] = x;
     if (s->ring.filled >= n - 1) {
-        double off = sum_of_bars(s->mem, n, x, 0.0, 0) / (double)n;
-        result = sum_of_bars(s->mem, n, x, off, 1) / (double)n;
+        result = look_at_bars(s, x);
     }
     if (commit) {
         fc_ring_next(&s->ring);
