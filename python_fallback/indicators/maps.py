@@ -47,6 +47,12 @@ def _money_flow(high: Any, low: Any, close: Any, volume: Any) -> Any:
     return np.where(np.isfinite(part) & np.isfinite(volume), flow, np.nan)
 
 
+def _balance(open: Any, high: Any, low: Any, close: Any) -> Any:
+    spread, part = high - low, close - open
+    share = np.where(spread > 0.0, part / np.where(spread > 0.0, spread, 1.0), 0.0)
+    return np.where(np.isfinite(part) & np.isfinite(spread), share, np.nan)
+
+
 def _adaptive_rate(x: Any, before: Any, path: Any, span: float, slowest: float) -> Any:
     move = x - before
     efficiency = _where(
@@ -102,6 +108,7 @@ MAPS: Mapping[str, Callable[..., Any]] = {
     "within": _within,
     "true_range": _true_range,
     "money_flow": _money_flow,
+    "balance": _balance,
     "adaptive_rate": _adaptive_rate,
     "sum_over": lambda x, y, number: (x + y) / number,
     "sum_of_three_over": lambda x, y, z, number, weight: (x + y + z * weight) / number,

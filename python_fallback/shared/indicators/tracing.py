@@ -105,6 +105,10 @@ class Operators:
         """The volume, weighed by where in the bar's range the close is: -1 to 1."""
         return self.node("money_flow", high, low, close, volume)
 
+    def balance(self, open: Any, high: Any, low: Any, close: Any) -> Value:
+        """How far a bar has come from its open to its close, as a share of its range; 0 without a range."""
+        return self.node("balance", open, high, low, close)
+
     def complete(self, *values: Any) -> tuple[Value, ...]:
         """The values, each made missing wherever any of them is."""
         return tuple(

@@ -79,7 +79,7 @@ def rocr100(o: Operators, real: Value, timeperiod: int) -> Value:
 
 
 def bop(o: Operators, open: Value, high: Value, low: Value, close: Value) -> Value:
-    return o.share(close - open, high - low)
+    return o.balance(open, high, low, close)
 
 
 def trix(o: Operators, real: Value, timeperiod: int) -> Value:

@@ -69,6 +69,11 @@ FC_INLINE double money_flow_of(VALUES) {
     UNUSED(par);
     return x + ((part - part) + (d - d));
 }
+FC_INLINE double balance_of(VALUES) {
+    double spread = b - c, part = d - a, x = spread > 0.0 ? part / spread : 0.0;
+    UNUSED(par);
+    return x + ((part - part) + (spread - spread));
+}
 FC_INLINE double adaptive_rate_of(VALUES) {
     double move = a - b, share = fabs(move) / c, none = move != move ? move : 1.0;
     double within = c != 0.0 ? share : none, efficiency = c <= move ? 1.0 : within;
@@ -92,4 +97,5 @@ JOINED(within, "f", 3, 3, within_of);
 JOINED(share, "", 2, 1, share_of);
 JOINED(true_range, "", 3, 7, true_range_of);
 JOINED(money_flow, "", 4, 15, money_flow_of);
+JOINED(balance, "", 4, 15, balance_of);
 JOINED(adaptive_rate, "ff", 3, 0, adaptive_rate_of);
