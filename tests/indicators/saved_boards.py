@@ -1,6 +1,7 @@
 """Boards as an earlier build saved them: ``python -m tests.indicators.saved_boards`` writes tests/indicators/saved/.
 
-They are written again only when the format of states changes, or a definition's program: the changelog says so then.
+They are written again only when the format of states changes, or the program of a definition that remembers something:
+the changelog says so then.
 """
 
 from __future__ import annotations
