@@ -198,6 +198,11 @@ class RawClient:
             if message[0] == kind:
                 return message
 
+    def hear_subscribed(self) -> None:
+        """Read up to the end of the answer to a subscription, which a busy server sends in parts."""
+        while len(self.hear_kind(3)) > 3:
+            pass
+
     def close(self) -> None:
         self.sock.close()
 

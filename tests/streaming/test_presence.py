@@ -242,7 +242,7 @@ def test_a_reason_of_any_text_closes(serve: Serve, visit: Visit) -> None:
 def test_subscriptions_are_removed_and_the_client_is_notified(serve: Serve, visit: Visit) -> None:
     hub, server = serve(authenticate=grant_of)
     client = visit(server, "ann", "t.1,t.*,>,u")
-    client.hear_kind(3)
+    client.hear_subscribed()
     assert hub.unsubscribe("ann", "t.>") == 1
     kind, ref, names = client.hear()
     assert (kind, ref, sorted(names)) == (4, 0, ["t.*", "t.1"])
