@@ -26,10 +26,12 @@ HOT_PACKAGES = ("pytest>=8", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "hypoth
 # C for thousands of cases. How the twins compare stays: since 3.12 sum() adds floats otherwise.
 SAME_C = (
     "scales still_prices leading_gaps gaps definitions kernels parity nan_talib nan_talib_forms out_of_range chains "
-    "programs accuracy long_series window_lengths elementary rolling stops board_equals_live"
+    "programs accuracy long_series window_lengths elementary rolling stops board_equals_live board room wide_windows "
+    "plan_together operators table"
 )
 SAME_C_FILES = tuple(f"tests/indicators/test_{name}.py" for name in SAME_C.split())
-LEFT_OUT = ("tests/build", "tests/examples", "tests/isolated/test_leaks.py", *SAME_C_FILES)
+WITH_SERVERS = ("tests/streaming", "tests/service")
+LEFT_OUT = ("tests/build", "tests/examples", "tests/isolated/test_leaks.py", *WITH_SERVERS, *SAME_C_FILES)
 REPEAT = " ".join(
     ["-m 'not backend_independent and not slow' --hypothesis-profile=repeat", *(f"--ignore={p}" for p in LEFT_OUT)]
 )
