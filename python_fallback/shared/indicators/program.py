@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from python_fallback.shared.indicators.operators import OPERATORS
 
-__all__ = ["Node", "Program", "fingerprint", "first_results", "gap", "lookback", "missing_data"]
+__all__ = ["Node", "Program", "fingerprint", "first_results", "gap", "lookback", "missing_data", "numbered", "pruned"]
 
 
 class Node(NamedTuple):
@@ -34,6 +35,32 @@ def fingerprint(program: Program) -> str:
     """Return a text that equal programs have in common, and others do not."""
     nodes = [(node.operator, node.inputs, node.params) for node in program.nodes]
     return hashlib.sha256(repr((program.inputs, nodes, program.outputs)).encode()).hexdigest()[:16]
+
+
+def numbered(program: Program) -> Iterator[tuple[Node, range]]:
+    """Yield each node with the numbers of the values that it makes."""
+    first = program.inputs
+    for node in program.nodes:
+        made = range(first, first + OPERATORS[node.operator].outputs)
+        yield node, made
+        first = made.stop
+
+
+def pruned(program: Program) -> Program:
+    """Return the program without the nodes that no output depends on; the values left are numbered again."""
+    needed, kept = set(program.outputs), []
+    for node, made in reversed(list(numbered(program))):
+        if not needed.isdisjoint(made):
+            needed.update(node.inputs)
+            kept.append((node, made))
+    if len(kept) == len(program.nodes):
+        return program
+    number = {value: value for value in range(program.inputs)}
+    nodes = []
+    for node, made in reversed(kept):
+        nodes.append(Node(node.operator, tuple(number[value] for value in node.inputs), node.params))
+        number.update(zip(made, range(len(number), len(number) + len(made)), strict=True))
+    return Program(program.inputs, tuple(nodes), tuple(number[value] for value in program.outputs))
 
 
 def first_results(program: Program) -> list[int]:

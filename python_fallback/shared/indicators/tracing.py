@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from python_fallback.shared.indicators.operators import KINDS, NODES_MAX, OPERATORS
@@ -41,7 +41,6 @@ class Operators:
 
     def __init__(self, inputs: int) -> None:
         self._nodes: list[Node] = []
-        self._starts: list[int] = []  # of each node, the first value that it makes
         self._known: dict[Node, int] = {}
         self._made: dict[int, Node] = {}  # by the first value that a node makes
         self._inputs = inputs
@@ -367,7 +366,6 @@ class Operators:
             self._known[node] = known = self._count
             self._made[known] = node
             self._nodes.append(node)
-            self._starts.append(known)
             self._count += OPERATORS[operator].outputs
         return Value(self, known)
 
@@ -386,37 +384,17 @@ class Operators:
 
     def program(self, outputs: tuple[Value, ...]) -> Program:
         """Return the program that gives `outputs`: of the nodes those that are needed, in order."""
-        wanted: list[int] = []
+        copies, wanted = list[Node](), list[int]()
         for output in outputs:  # a place each, so that an output is nothing but an output
-            taken = output.index < self._inputs or output.index in wanted
-            wanted.append(self._again(output) if taken else output.index)
-        joined = join_sums(self._nodes, self._starts, self._needed(self._nodes, wanted), wanted)
-        needed = self._needed(joined, wanted)
-        place = {value: value for value in range(self._inputs)}
-        nodes = []
-        for node, start in zip(joined, self._starts):
-            outputs_here = range(OPERATORS[node.operator].outputs)
-            if any(start + i in needed for i in outputs_here):
-                count = len(place)
-                nodes.append(Node(node.operator, tuple(place[value] for value in node.inputs), node.params))
-                place.update({start + i: count + i for i in outputs_here})
-        if len(nodes) > NODES_MAX:
-            raise ValueError(f"expected a definition of at most {NODES_MAX} operators, got {len(nodes)}")
-        return Program(self._inputs, tuple(nodes), tuple(place[value] for value in wanted))
-
-    def _needed(self, nodes: Sequence[Node], outputs: Sequence[int]) -> set[int]:
-        """Return the values that the outputs depend on, and the outputs."""
-        needed = set(outputs)
-        for node, start in zip(reversed(nodes), reversed(self._starts)):
-            if any(start + i in needed for i in range(OPERATORS[node.operator].outputs)):
-                needed.update(node.inputs)
-        return needed
-
-    def _again(self, value: Value) -> int:
-        self._nodes.append(Node("copy", (value.index,), ()))
-        self._starts.append(self._count)
-        self._count += 1
-        return self._count - 1
+            if output.index < self._inputs or output.index in wanted:
+                wanted.append(self._count + len(copies))
+                copies.append(Node("copy", (output.index,), ()))
+            else:
+                wanted.append(output.index)
+        program = join_sums(Program(self._inputs, (*self._nodes, *copies), tuple(wanted)))
+        if len(program.nodes) > NODES_MAX:
+            raise ValueError(f"expected a definition of at most {NODES_MAX} operators, got {len(program.nodes)}")
+        return program
 
 
 # What a definition may call, in the order of the class.

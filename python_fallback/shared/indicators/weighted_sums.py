@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
 from typing import TypeAlias
 
-from python_fallback.shared.indicators.operators import OPERATORS
-from python_fallback.shared.indicators.program import Node
+from python_fallback.shared.indicators.program import Node, Program, numbered, pruned
 
 __all__ = ["join_sums"]
 
@@ -15,35 +13,26 @@ _COMBINED = {2: "combine_two", 3: "combine_three", 4: "combine_four"}
 _Terms: TypeAlias = tuple[tuple[int, float], ...]  # values and their weights
 
 
-def join_sums(nodes: Sequence[Node], starts: Sequence[int], needed: Set[int], outputs: Sequence[int]) -> list[Node]:
-    """Return the nodes, with ``x * 2.0 - y`` or ``x * 3.0 + y - z`` as one node where nothing else reads the parts.
+def join_sums(program: Program) -> Program:
+    """Return the program with ``x * 2.0 - y`` or ``x * 3.0 + y - z`` as one node where nothing else reads the parts.
 
-    The results are the same to the last digit: the terms are added in the order in which the definition adds them. The
-    nodes of the parts remain, without a reader.
-
-    Parameters
-    ----------
-    nodes : sequence of Node
-    starts : sequence of int
-        Of each node, the first value that it makes.
-    needed : set of int
-        The values that the outputs depend on.
-    outputs : sequence of int
+    The results are the same to the last digit: the terms are added in the order in which the definition adds them.
+    Nodes that no output depends on are left out.
     """
-    readers = Counter(outputs)
-    for node, start in zip(nodes, starts):
-        if any(start + i in needed for i in range(OPERATORS[node.operator].outputs)):
-            readers.update(node.inputs)
+    program = pruned(program)
+    readers = Counter(program.outputs)
+    for node in program.nodes:
+        readers.update(node.inputs)
     sums: dict[int, _Terms] = {}
     joined = []
-    for node, start in zip(nodes, starts):
+    for node, made in numbered(program):
         terms = _terms(node, {value: sums[value] for value in node.inputs if readers[value] == 1 and value in sums})
         if terms:
-            sums[start] = terms
+            sums[made.start] = terms
         if terms and node.operator in ("add", "sub") and any(abs(weight) != 1.0 for _, weight in terms):
             node = Node(_COMBINED[len(terms)], tuple(value for value, _ in terms), tuple(w for _, w in terms))
         joined.append(node)
-    return joined
+    return pruned(program._replace(nodes=tuple(joined)))
 
 
 def _terms(node: Node, sums: dict[int, _Terms]) -> _Terms | None:
