@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -169,10 +169,11 @@ class MetricsCollector:
         """Return what the service did since the last call of this, or since the process began."""
         return self._collected(service_name, self._reading())
 
-    def _collect_all(self) -> list[ServiceMetrics]:
-        """Return :meth:`collect` of every service, by one reading of the metrics."""
+    def _collect_all(self, names: Iterable[str] | None = None) -> list[ServiceMetrics]:
+        """Return :meth:`collect` of the services of these names, or of all, by one reading of the metrics."""
         reading = self._reading()
-        return [self._collected(name, reading) for name in _services(reading.samples)]
+        names = _services(reading.samples) if names is None else names
+        return [self._collected(name, reading) for name in names]
 
     def _samples(self) -> list[Sample]:
         return [sample for sample in self._source() if sample.name in _READ]

@@ -138,7 +138,7 @@ class AutoOptimizationManager:
     def _look(self) -> list[ServiceMetrics]:
         if self._services is None and (found := self.metrics_collector._collect_all()):
             return found
-        return [self.metrics_collector.collect(name) for name in self._services or ("process",)]
+        return self.metrics_collector._collect_all(self._services or ("process",))
 
     async def auto_apply_optimizations(self) -> list[Outcome]:
         """Look at the services once, and advise or apply what they need; returns what was done."""

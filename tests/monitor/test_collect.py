@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 import math
 from typing import Any
 
@@ -14,7 +15,13 @@ from hypothesis import strategies as st
 from fastcore import Switch, metrics
 from fastcore._snapshot import Sample, Snapshot
 from fastcore.dispatch import flags
-from fastcore.monitor import MetricsCollector, OptimizationStatus, measure_execution_time, optimization_status
+from fastcore.monitor import (
+    AutoOptimizationManager,
+    MetricsCollector,
+    OptimizationStatus,
+    measure_execution_time,
+    optimization_status,
+)
 from fastcore.monitor.collect import EMPTY, window
 from tests.monitor.conftest import Clock
 
@@ -57,7 +64,8 @@ def test_a_sketch_that_was_cleared_in_between() -> None:
     assert window(sketch.state(), sketch.state()) == EMPTY
 
 
-def test_all_services_are_collected_from_one_reading_of_each_source(clock: Clock) -> None:
+@pytest.mark.parametrize("names", [None, ("desk", "http", "risk")])
+def test_services_are_collected_from_one_reading_of_each_source(clock: Clock, names: tuple[str, ...] | None) -> None:
     sketch, read = metrics.Sketch(), list[str]()
     sketch.observe(1.0)
     duration = "fastcore_operation_duration_seconds"
@@ -74,7 +82,7 @@ def test_all_services_are_collected_from_one_reading_of_each_source(clock: Clock
     found = MetricsCollector(
         source=reads("source", Snapshot(samples)), clock=clock, cpu=reads("cpu", 12.0), memory=reads("memory", 34.0)
     )
-    looks = found._collect_all()
+    looks = found._collect_all(names)
     assert sorted(read) == ["cpu", "memory", "source"]
     assert [(one.service_name, one.calls, one.error_rate) for one in looks] == [
         ("desk", 1, 0.0),
@@ -82,6 +90,25 @@ def test_all_services_are_collected_from_one_reading_of_each_source(clock: Clock
         ("risk", 1, 0.0),
     ]
     assert {(one.memory_usage, one.cpu_usage) for one in looks} == {(34.0, 12.0)}
+
+
+@pytest.mark.parametrize("services", [None, ("desk", "risk"), ("risk", "desk", "absent")])
+def test_a_manager_reads_its_services_at_one_moment(clock: Clock, services: tuple[str, ...] | None) -> None:
+    sketch, loads = metrics.Sketch(), itertools.count(91.0)
+    sketch.observe(1.0)
+    duration = "fastcore_operation_duration_seconds"
+    samples = [latency(duration, sketch, service=name, operation="look") for name in ("desk", "risk")]
+
+    def cpu() -> float:
+        clock.now += 1.0  # as the clock of a machine that is slow to answer
+        return next(loads)
+
+    found = MetricsCollector(source=lambda: Snapshot(samples), clock=clock, cpu=cpu, memory=lambda: 34.0)
+    manager = AutoOptimizationManager(found, services=services)
+    for load in (91.0, 92.0):
+        looks = asyncio.run(manager.get_services_needing_optimization())
+        assert [one.service_name for one in looks] == list(services or ("desk", "risk"))
+        assert {one.cpu_usage for one in looks} == {load}
 
 
 def test_between_two_looks(clock: Clock) -> None:

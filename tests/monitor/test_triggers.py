@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import pytest
@@ -199,11 +199,11 @@ def test_run_continues_after_an_error(desk: Desk, caplog: pytest.LogCaptureFixtu
     looks: list[int] = []
     real = manager.metrics_collector._collect_all
 
-    def collect_all() -> list[ServiceMetrics]:
+    def collect_all(names: Iterable[str] | None = None) -> list[ServiceMetrics]:
         looks.append(1)
         if len(looks) == 1:
             raise OSError("no /proc today")
-        return real()
+        return real(names)
 
     manager.metrics_collector._collect_all = collect_all  # type: ignore[method-assign]
 
