@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from fastcore.monitor.measure import measure_execution_time
     from fastcore.monitor.metrics_app import MetricsApp
     from fastcore.monitor.middleware import MetricsMiddleware
+    from fastcore.monitor.page import exposition
     from fastcore.monitor.performance import PerformanceMonitor
-    from fastcore.monitor.prometheus import FastcoreCollector, exposition
+    from fastcore.monitor.prometheus import FastcoreCollector
     from fastcore.monitor.records import OptimizationStatus, PerformanceMetrics, optimization_status
     from fastcore.monitor.rules import DEFAULT_RULES, Rule, load_rules
     from fastcore.monitor.triggers import AutoOptimizationManager, Outcome
@@ -88,8 +89,9 @@ _HOMES = {
     "manager": ("AlertManager",),
     "measure": ("measure_execution_time",),
     "metrics_app": ("MetricsApp",),
+    "page": ("exposition",),
     "performance": ("PerformanceMonitor",),
-    "prometheus": ("FastcoreCollector", "exposition"),
+    "prometheus": ("FastcoreCollector",),
     "records": ("OptimizationStatus", "PerformanceMetrics", "optimization_status"),
     "rules": ("DEFAULT_RULES", "Rule", "load_rules"),
     "triggers": ("AutoOptimizationManager", "Outcome"),

@@ -11,7 +11,8 @@ from fastcore._threads import on_own_thread
 from fastcore.dispatch.bearer import BearerToken
 from fastcore.dispatch.middleware import Receive, Scope, Send
 from fastcore.monitor.health import answer
-from fastcore.monitor.prometheus import _client, exposition
+from fastcore.monitor.page import exposition
+from fastcore.monitor.prometheus import client
 from fastcore.monitor.workers import WorkerFiles
 
 __all__ = ["MetricsApp"]
@@ -41,7 +42,7 @@ class MetricsApp:
     """
 
     def __init__(self, workers: WorkerFiles | None = None, *, token: str | None = None) -> None:
-        _client()
+        client()
         self._source: Callable[[], Snapshot] = metrics.snapshot if workers is None else workers.gather
         self._alone = workers is None
         self._token = None if token is None else BearerToken(token)

@@ -10,7 +10,7 @@ import platform
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastcore import _ext, metrics
 from fastcore._snapshot import Sample, SketchState, Snapshot
@@ -22,7 +22,7 @@ from fastcore.monitor.labels import exported
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-__all__ = ["FAST", "SLOW", "WIDE", "FastcoreCollector", "exposition", "families"]
+__all__ = ["FAST", "SLOW", "WIDE", "FastcoreCollector", "families"]
 
 FAST = (*(float(f"{step}e{power}") for power in range(-6, 0) for step in (1, 2.5, 5)), 1.0)
 SLOW = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)  # the client's own
@@ -31,7 +31,7 @@ _WIDE_NAMES = ("fastcore_tasks_", "fastcore_operation_")
 _LOG_GAMMA = math.log(1.01 / 0.99)
 
 
-def _client() -> Any:
+def client() -> Any:
     try:
         import prometheus_client.core
     except ImportError as error:
@@ -62,27 +62,45 @@ def cumulative(state: SketchState, bounds: tuple[float, ...]) -> list[float]:
     return [float(totals[bisect_left(centres, math.log(bound) + 1e-12)]) for bound in bounds] + [float(count)]
 
 
-def families(snapshot: Snapshot | Iterable[Sample]) -> Iterator[Metric]:
-    """Return the samples as families of the Prometheus client, in the order of their names.
+class Family(NamedTuple):
+    """The series of one name."""
 
-    Samples of the same name and labels, as two hubs of one process have them, are added up.
-    """
-    core = _client()
-    from prometheus_client import utils
+    name: str
+    kind: str
+    about: str
+    labels: list[str]  # every label that one of them has, in order; the others have it empty
+    samples: list[Sample]
 
-    text: Callable[[float], str] = utils.floatToGoString
+
+def grouped(snapshot: Snapshot | Iterable[Sample]) -> list[Family]:
+    """Return the samples by name, in order; those of the same name and labels, as two hubs have them, are added up."""
     ordered = list(Snapshot(snapshot))
     if any(one[:3] == two[:3] for one, two in pairwise(ordered)):
         ordered = list(metrics.merge([Snapshot(ordered)]))
-    grouped: dict[str, list[Sample]] = {}
+    found: dict[str, list[Sample]] = {}
     for sample in ordered:
         if isinstance(sample.value, tuple):  # a histogram, whose buckets are labelled le
             sample = sample._replace(labels=exported(sample.labels, "le"))
-        grouped.setdefault(sample.name, []).append(sample)
-    for name, samples in grouped.items():
-        labels = sorted({label for sample in samples for label, _ in sample.labels})
-        about = HELP.get(name, f"{name.replace('_', ' ')}.")
-        kind = samples[0].kind
+        found.setdefault(sample.name, []).append(sample)
+    return [
+        Family(
+            name,
+            samples[0].kind,
+            HELP.get(name, f"{name.replace('_', ' ')}."),
+            sorted({label for sample in samples for label, _ in sample.labels}),
+            samples,
+        )
+        for name, samples in found.items()
+    ]
+
+
+def families(snapshot: Snapshot | Iterable[Sample]) -> Iterator[Metric]:
+    """Return the samples as families of the Prometheus client, in the order of their names."""
+    core = client()
+    from prometheus_client import utils
+
+    text: Callable[[float], str] = utils.floatToGoString
+    for name, kind, about, labels, samples in grouped(snapshot):
         if kind == "counter":
             family = core.CounterMetricFamily(name, about, labels=labels)
         elif kind == "gauge":
@@ -122,19 +140,19 @@ class FastcoreCollector:
     """
 
     def __init__(self, source: Callable[[], Snapshot] = metrics.snapshot) -> None:
-        _client()
+        client()
         self._source = source
 
     def collect(self) -> Iterator[Metric]:
         """Return everything now; called by the registry at each scrape."""
-        yield from families([*self._source(), *_state()])
+        yield from families([*self._source(), *build_and_flags()])
 
     def describe(self) -> list[Metric]:
         """Return nothing, so that registering does not read everything."""
         return []
 
 
-def _state() -> Iterator[Sample]:
+def build_and_flags() -> Iterator[Sample]:
     """What runs, as gauges that are 1 or 0: the build, and the state of every flag."""
     native = sum(_ext.probe(name).module is not None for name in _ext.EXTENSIONS)
     build = {"version": __version__, "python": platform.python_version(), "native": f"{native}/{len(_ext.EXTENSIONS)}"}
@@ -146,40 +164,3 @@ def _state() -> Iterator[Sample]:
             current = "control" if word in ("control", "python") else "candidate"
         for state in ("control", "candidate", "trial", "rolled_back"):
             yield Sample("fastcore_flag_state", "gauge", (("flag", name), ("state", state)), int(state == current))
-
-
-def exposition(
-    source: Callable[[], Snapshot] = metrics.snapshot, *, accept: str = "", process: bool = True
-) -> tuple[bytes, str]:
-    """Return the page that Prometheus scrapes, and its content type.
-
-    Parameters
-    ----------
-    source : callable
-        As of :class:`FastcoreCollector`.
-    accept : str, default ""
-        The request's ``Accept`` header: OpenMetrics where it asks for that.
-    process : bool, default True
-        Whether the client's own ``process_*`` and ``python_*`` metrics, of the process that answers, are on it.
-
-    Examples
-    --------
-    >>> from fastcore import metrics
-    >>> from fastcore.monitor import exposition
-    >>> metrics.counter("exposed_total").add(2)
-    >>> page, content_type = exposition()
-    >>> b"exposed_total 2.0" in page, content_type.startswith("text/plain")
-    (True, True)
-    """
-    core = _client()
-    from prometheus_client.exposition import choose_encoder
-
-    registry = core.CollectorRegistry(auto_describe=False)
-    registry.register(FastcoreCollector(source))
-    if process:
-        from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
-
-        for collector in (ProcessCollector, PlatformCollector, GCCollector):
-            collector(registry=registry)
-    encoder, content_type = choose_encoder(accept)
-    return encoder(registry), content_type

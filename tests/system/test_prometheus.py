@@ -38,6 +38,8 @@ from fastcore.tasks import TaskQueue
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 FLAG = "system_prometheus"
 
+pytestmark = pytest.mark.timeout(300)  # more than what its waits may take together
+
 
 def tool(name: str) -> str:
     found = shutil.which(name)
