@@ -59,7 +59,7 @@ EXTENSIONS: dict[str, Sources] = {
             "incomplete.h live.h merge.h plan.h plan.pxi present.h program.h program_object.h result_pool.h "
             "sorted.h sums_of.h threads.h waves.c waves.h",
         ),
-        *_in("indicators/kernels", "bits.h blocks.h gap_passes.h kernel.h list.h stages.h vec.h"),
+        *_in("indicators/kernels", "bits.h blocks.h gap_passes.h kernel.h list.h overlapping.h stages.h vec.h"),
         *_in(
             "indicators/operators",
             "arg_extremes.h counting.h cycles.h elementary.h lanes.h list.h operator.h recurrence_lanes.h ring.h",

@@ -1,4 +1,5 @@
 /* min, max, stoch, atr: what is made of highs and lows. */
+#include "indicators/kernels/overlapping.h"
 #include "indicators/kernels/stages.h"
 
 /* ---- min, max ---- */
@@ -226,11 +227,6 @@ static FC_NOINLINE v4 trend_run(const trend_bars *b, four_trends *s, ptrdiff_t n
  * Stops that the price has passed forget what they were. So all segments but the first begin some bars early, as at a first
  * bar; where one ends with other stops than the next one has there, the next one is taken again. */
 
-#define TREND_LANES 8
-#define TREND_WARM 128
-#define TREND_FEW 2048 /* of fewer bars half as many early ones must do */
-#define TREND_LEAST 32 /* bars of a segment */
-
 static FC_NOINLINE v4 trends_run(const trend_bars *bars, four_trends *s, ptrdiff_t apart, ptrdiff_t n, int warm) {
     const trend_bars b = *bars;
     four_trends now[2] = {s[0], s[1]};
@@ -247,15 +243,8 @@ static FC_NOINLINE v4 trends_run(const trend_bars *bars, four_trends *s, ptrdiff
                 stop[j] = next_trend(now + g, high[j], low[j], close[j], spread[j], b.multiplier, &bad);
                 side[j] = now[g].side;
             }
-            if (!warm) {
-                v4_store_bars(b.stop + i, apart, stop[0], stop[1]);
-                v4_store_bars(b.side + i, apart, side[0], side[1]);
-            } else if (g == 0) { /* of the first segment only */
-                for (int j = 0; j < 2; j++) {
-                    b.stop[i + j] = v4_one(stop[j]);
-                    b.side[i + j] = v4_one(side[j]);
-                }
-            }
+            fc_overlapping_keep(b.stop + t, apart, g, stop, warm);
+            fc_overlapping_keep(b.side + t, apart, g, side, warm);
         }
     }
     s[0] = now[0];
@@ -273,11 +262,10 @@ static void trend_lanes(const four_trends *s, double *lower, double *upper, doub
 
 /* Returns how many bars are done, 0 if they are too few. */
 static ptrdiff_t trends_side_by_side(const trend_bars *b, four_trends *s, ptrdiff_t n, v4 *bad) {
-    ptrdiff_t warm = n < TREND_FEW ? TREND_WARM / 2 : TREND_WARM;
-    ptrdiff_t length = (n - warm) / TREND_LANES & ~(ptrdiff_t)1;
-    double begun[3][TREND_LANES], ended[3][TREND_LANES], first = v4_one(s->before);
+    ptrdiff_t warm = fc_stop_warm(n), length = fc_overlapping_bars(n, warm, FC_STOP_LEAST);
+    double begun[3][FC_OVERLAPPING], ended[3][FC_OVERLAPPING], first = v4_one(s->before);
     four_trends f[2];
-    if (length < TREND_LEAST) {
+    if (!length) {
         return 0;
     }
     for (int g = 0; g < 2; g++) {
@@ -297,7 +285,7 @@ static ptrdiff_t trends_side_by_side(const trend_bars *b, four_trends *s, ptrdif
         ptrdiff_t from = l * length + warm;
         *s = (four_trends){v4_all(ended[0][l - 1]), v4_all(ended[1][l - 1]), v4_all(ended[2][l - 1]),
                            v4_all(b->close[from - 1])};
-        if (l == TREND_LANES) {
+        if (l == FC_OVERLAPPING) {
             return from;
         }
         if (begun[0][l] != ended[0][l - 1] || begun[1][l] != ended[1][l - 1] || begun[2][l] != ended[2][l - 1]) {

@@ -1,4 +1,5 @@
 /* cycle_period: the period of the dominant cycle by the Hilbert transform. */
+#include "indicators/kernels/overlapping.h"
 #include "indicators/operators/cycles.h"
 #include "indicators/waves.h"
 
@@ -98,7 +99,6 @@ static ptrdiff_t one_by_one(period_state *state, const double *in, double *out, 
  * to CLOSE, the next one is taken again, bar by bar.
  */
 
-#define LANES 8
 #define WARM 512
 #define LEAST 128 /* bars of a segment */
 #define CLOSE 0x1p-46
@@ -201,13 +201,8 @@ static FC_NOINLINE void run_periods(four_periods *f, const double *in, ptrdiff_t
             made1[j] = period4(&one, x1 + j, d1 + j, q1 + j);
             made2[j] = period4(&two, x2 + j, d2 + j, q2 + j);
         }
-        if (warm) { /* of the first segment only */
-            out[t] = v4_one(made1[0]);
-            out[t + 1] = v4_one(made1[1]);
-        } else {
-            v4_store_bars(out + t, apart, made1[0], made1[1]);
-            v4_store_bars(out + 4 * apart + t, apart, made2[0], made2[1]);
-        }
+        fc_overlapping_keep(out + t, apart, 0, made1, warm);
+        fc_overlapping_keep(out + t, apart, 1, made2, warm);
     }
     f[0].values = one;
     f[1].values = two;
@@ -271,25 +266,26 @@ static void set_flags(four_periods *f) {
 }
 /* Bit l: whether a number of lane l was too small or not finite. */
 static int flags_of(const four_periods *f) {
-    double least[LANES], bad[LANES];
+    double least[FC_OVERLAPPING], bad[FC_OVERLAPPING];
     int flags = 0;
     for (int g = 0; g < 2; g++) {
         v4_store(least + 4 * g, f[g].values.least);
         v4_store(bad + 4 * g, f[g].values.bad);
     }
-    for (int l = 0; l < LANES; l++) {
+    for (int l = 0; l < FC_OVERLAPPING; l++) {
         flags |= !(least[l] > HELD && bad[l] == 0.0) << l;
     }
     return flags;
 }
 
-/* Returns how many bars are done, of at least WARM + LANES * LEAST; `again`: plus the segments that were taken again. */
-static ptrdiff_t periods_side_by_side(period_state *state, const double *in, double *out, ptrdiff_t n, int *again) {
-    ptrdiff_t length = (n - WARM) / LANES & ~(ptrdiff_t)1, all = length + WARM;
-    period_state begun[LANES] = {*state}, ended[LANES];
+/* Of segments of `length` bars; returns how many bars are done. `again`: plus the segments that were taken again. */
+static ptrdiff_t periods_side_by_side(period_state *state, const double *in, double *out, ptrdiff_t length,
+                                      int *again) {
+    ptrdiff_t all = length + WARM;
+    period_state begun[FC_OVERLAPPING] = {*state}, ended[FC_OVERLAPPING];
     four_periods f[2];
     int flags = 0;
-    for (int l = 1; l < LANES; l++) {
+    for (int l = 1; l < FC_OVERLAPPING; l++) {
         begun[l] = (period_state){.period = GUESS, .gain = 0.54 + 0.075 * GUESS};
         memcpy(begun[l].smooth, in + l * length - 6, sizeof(begun[l].smooth));
     }
@@ -308,10 +304,10 @@ static ptrdiff_t periods_side_by_side(period_state *state, const double *in, dou
     flags |= flags_of(f);
     periods_out((char *)ended, f);
     if (flags & 1) {
-        *again = LANES;
+        *again = FC_OVERLAPPING;
         return 0;
     }
-    for (int l = 1; l < LANES; l++) {
+    for (int l = 1; l < FC_OVERLAPPING; l++) {
         if (flags >> l & 1 || !states_agree(begun + l, ended + l - 1)) {
             ptrdiff_t from = l * length + WARM;
             ended[l] = ended[l - 1];
@@ -319,8 +315,8 @@ static ptrdiff_t periods_side_by_side(period_state *state, const double *in, dou
             ++*again;
         }
     }
-    *state = ended[LANES - 1];
-    return LANES * length + WARM;
+    *state = ended[FC_OVERLAPPING - 1];
+    return FC_OVERLAPPING * length + WARM;
 }
 
 typedef struct {
@@ -339,16 +335,17 @@ static int cycle_period_block(const double *par, void *carry, const double *cons
     (void)par;
     (void)scratch;
     for (ptrdiff_t i = 0, end; i < n; i = end) {
-        end = n - i < MANY + MANY / 2 ? n : i + MANY;
+        end = n - i < FC_OVERLAPPED + FC_OVERLAPPED / 2 ? n : i + FC_OVERLAPPED;
         if (c->state.real == 0.0) { /* the first bars, or prices that do not move */
             i += one_by_one(&c->state, in[0] + i, out + i, end - i < CHUNK ? end - i : CHUNK);
         }
+        ptrdiff_t length = fc_overlapping_bars(end - i, WARM, LEAST);
         if (c->wait) {
             c->wait--;
-        } else if (c->state.real != 0.0 && end - i >= WARM + LANES * LEAST) {
+        } else if (c->state.real != 0.0 && length) {
             int again = 0;
-            i += periods_side_by_side(&c->state, in[0] + i, out + i, end - i, &again);
-            c->wait = c->next = again > LANES / 2 ? 2 * c->next + 1 : 0;
+            i += periods_side_by_side(&c->state, in[0] + i, out + i, length, &again);
+            c->wait = c->next = again > FC_OVERLAPPING / 2 ? 2 * c->next + 1 : 0;
         }
         one_by_one(&c->state, in[0] + i, out + i, end - i);
     }
@@ -361,7 +358,7 @@ const fc_operator FC(operator_cycle_period) = {.name = "cycle_period",
                                                .n_in = 1,
                                                .kind = FC_REMEMBER,
                                                .block = cycle_period_block,
-                                               .many = MANY,
+                                               .many = FC_OVERLAPPED,
                                                .carry = sizeof(period_carry),
                                                .begin = cycle_period_begin,
                                                .step = cycle_period_step,

@@ -11,7 +11,6 @@
 #define INNER 0.0962 /* what the Hilbert transform weighs its bars with */
 #define OUTER 0.5769
 #define CHUNK 64
-#define MANY 16384 /* bars that cycle_period is best given at a time */
 
 FC_INLINE double above(double a, double b) { return a > b ? a : b; }
 FC_INLINE double below(double a, double b) { return a < b ? a : b; }

@@ -1,4 +1,5 @@
 /* Trailing stops: state machines that turn at a price. They hold their state over missing bars. */
+#include "indicators/kernels/overlapping.h"
 #include "indicators/operators/operator.h"
 #include "indicators/operators/scan.h"
 
@@ -199,15 +200,9 @@ static FC_NOINLINE void parabolic_run(const double *par, parabolic_state *s, con
 /* ---- many bars: segments of them side by side, a lane each ----
  *
  * A bar waits for the one before, but a turn forgets all but the peak: two positions that turn at one bar are usually the
- * same from there on. So all segments but the first begin WARM bars early, as if the position were long. Where a segment
- * ends with another position than the next one has there, the next one is taken again, bar by bar.
+ * same from there on. So all segments but the first begin early, as if the position were long. Where a segment ends
+ * with another position than the next one has there, the next one is taken again, bar by bar.
  */
-
-#define LANES 8
-#define WARM 128
-#define FEW_BARS 2048 /* of fewer bars half as many must do */
-#define LEAST 32      /* bars of a segment */
-#define MANY 16384    /* bars that are best taken at a time */
 
 typedef struct {
     v4 turn, stop, peak, rate, up, down;
@@ -265,13 +260,8 @@ static FC_NOINLINE void run_positions(four_positions *s, const both_sides *sides
             made[j] = position4(&one, &c, highs[j], lows[j]);
             made[2 + j] = position4(&two, &c, highs[2 + j], lows[2 + j]);
         }
-        if (warm) {
-            out[t] = v4_one(made[0]);
-            out[t + 1] = v4_one(made[1]);
-        } else {
-            v4_store_bars(out + t, apart, made[0], made[1]);
-            v4_store_bars(out + 4 * apart + t, apart, made[2], made[3]);
-        }
+        fc_overlapping_keep(out + t, apart, 0, made, warm);
+        fc_overlapping_keep(out + t, apart, 1, made + 2, warm);
     }
     s[0] = one;
     s[1] = two;
@@ -280,14 +270,14 @@ static FC_NOINLINE void run_positions(four_positions *s, const both_sides *sides
 /* The position of each lane at the next bar of its segment, the first of which is at in[...] + at. */
 static FC_NOINLINE void positions_at(const four_positions *f, const double *const *in, ptrdiff_t at, ptrdiff_t apart,
                                      parabolic_state *states) {
-    double turn[LANES], stop[LANES], peak[LANES], rate[LANES];
+    double turn[FC_OVERLAPPING], stop[FC_OVERLAPPING], peak[FC_OVERLAPPING], rate[FC_OVERLAPPING];
     for (int g = 0; g < 2; g++) {
         v4_store(turn + 4 * g, f[g].turn);
         v4_store(stop + 4 * g, f[g].stop);
         v4_store(peak + 4 * g, f[g].peak);
         v4_store(rate + 4 * g, f[g].rate);
     }
-    for (int l = 0; l < LANES; l++) {
+    for (int l = 0; l < FC_OVERLAPPING; l++) {
         ptrdiff_t before = at + l * apart - 1;
         states[l] = (parabolic_state){turn[l], stop[l], peak[l], rate[l], in[0][before], in[1][before]};
     }
@@ -314,14 +304,14 @@ static void positions_of(const parabolic_state *states, four_positions *f) {
 /* Returns how many bars are done, 0 if they are too few; s is the state of a position. */
 static ptrdiff_t parabolic_side_by_side(const double *par, parabolic_state *s, const double *const *in,
                                         double *restrict out, ptrdiff_t n) {
-    ptrdiff_t warm = n < FEW_BARS ? WARM / 2 : WARM, length = (n - warm) / LANES & ~(ptrdiff_t)1;
+    ptrdiff_t warm = fc_stop_warm(n), length = fc_overlapping_bars(n, warm, FC_STOP_LEAST);
     const both_sides sides = sides_of(par);
-    parabolic_state begun[LANES] = {*s}, ended[LANES];
+    parabolic_state begun[FC_OVERLAPPING] = {*s}, ended[FC_OVERLAPPING];
     four_positions f[2];
-    if (length < LEAST) {
+    if (!length) {
         return 0;
     }
-    for (int l = 1; l < LANES; l++) {
+    for (int l = 1; l < FC_OVERLAPPING; l++) {
         double high = in[0][l * length - 1], low = in[1][l * length - 1];
         begun[l] = (parabolic_state){1.0, low, high, parabolic_rate(par, 0), high, low};
     }
@@ -330,7 +320,7 @@ static ptrdiff_t parabolic_side_by_side(const double *par, parabolic_state *s, c
     positions_at(f, in, warm, length, begun);
     run_positions(f, &sides, in[0] + warm, in[1] + warm, length, out + warm, length, 0);
     positions_at(f, in, warm + length, length, ended);
-    for (int l = 1; l < LANES; l++) {
+    for (int l = 1; l < FC_OVERLAPPING; l++) {
         const parabolic_state *a = begun + l, *b = ended + l - 1;
         if (a->turn != b->turn || a->stop != b->stop || a->peak != b->peak || a->rate != b->rate) {
             ptrdiff_t from = l * length + warm;
@@ -339,8 +329,8 @@ static ptrdiff_t parabolic_side_by_side(const double *par, parabolic_state *s, c
             parabolic_run(par, ended + l, again, out + from, length);
         }
     }
-    *s = ended[LANES - 1];
-    return LANES * length + warm;
+    *s = ended[FC_OVERLAPPING - 1];
+    return FC_OVERLAPPING * length + warm;
 }
 
 static int parabolic_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
@@ -362,4 +352,4 @@ static int parabolic_block(const double *par, void *carry, const double *const *
     }
     return 0;
 }
-REMEMBERING(parabolic, "fffffffff", 2, parabolic_state, parabolic_push, parabolic_lag, 0, .many = MANY);
+REMEMBERING(parabolic, "fffffffff", 2, parabolic_state, parabolic_push, parabolic_lag, 0, .many = FC_OVERLAPPED);
