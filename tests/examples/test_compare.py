@@ -134,7 +134,7 @@ def run_small(folder: Path, command: str, *options: str) -> tuple[dict[str, Any]
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_small_demo_measures_both_arms(tmp_path: Path) -> None:
-    results, _ = run_small(tmp_path, "demo", "--seconds", "6")
+    results, _ = run_small(tmp_path, "demo", "--seconds", "3")
     assert tuple(results) == ("plain", "fast")
 
 

@@ -33,7 +33,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 @pytest.fixture(params=["before", "canary"])
 def server(request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[str], int, str]]:
     """A server, its port, and how its flags are set."""
-    with start("serve", "--port", "0", "--arm", request.param) as process:
+    with start("serve", "--port", "0", "--arm", request.param, "--visitors", "2") as process:
         try:
             assert process.stdout is not None
             found = re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())
