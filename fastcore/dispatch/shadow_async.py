@@ -112,7 +112,7 @@ async def _pair(switch: Switch[..., Any], watch: Controller, wants_candidate: bo
     control: _Control | None = None
     if not candidate_first:
         control = await _control(switch, wants_candidate, args, kwargs)
-    task = asyncio.get_running_loop().create_task(_beside(switch, args, kwargs), context=aside)
+    task = asyncio.get_running_loop().create_task(_candidate(switch, args, kwargs), context=aside)
     watch.in_flight.add(task)
     task.add_done_callback(watch.in_flight.discard)
     try:
@@ -153,7 +153,7 @@ async def _control(switch: Switch[..., Any], wants_candidate: bool, args: Any, k
     return _Control(await running, context)
 
 
-async def _beside(switch: Switch[..., Any], args: Any, kwargs: Any) -> Outcome:
+async def _candidate(switch: Switch[..., Any], args: Any, kwargs: Any) -> Outcome:
     within.set(within.get() | {mark(switch)})  # in the task's own copy
     try:
         async with asyncio.timeout(LONGEST):

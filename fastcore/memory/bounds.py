@@ -64,7 +64,7 @@ def difference_error(values: Floats) -> float:
 
 
 def decimals_of(values: Floats, narrow: NDArray[np.float32]) -> int | None:
-    """Return to how many decimals float32 is rounded to give the float64 column back bit by bit; None if to none."""
+    """Return to how many decimals float32 is rounded to give the float64 column back bit by bit; None if that fails."""
     wide = narrow.astype(np.float64)
     for decimals in range(_MAX_DECIMALS):
         if same_bits(np.round(wide, decimals), values):

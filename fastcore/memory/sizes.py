@@ -43,7 +43,7 @@ def _objects_bytes(values: NDArray[np.object_]) -> int:
 
 
 def index_bytes(index: pd.Index[Any]) -> int:
-    """Return the bytes of an index; a RangeIndex holds next to none."""
+    """Return the bytes of an index; a RangeIndex takes hardly any."""
     levels = getattr(index, "levels", None)
     if levels is not None:
         codes = sum(int(np.asarray(part).nbytes) for part in index.codes)  # type: ignore[attr-defined,unused-ignore]

@@ -336,7 +336,7 @@ class Hub(Presence):
         }
 
     def lives_in(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether this hub is bound to `loop`, or to none that still runs."""
+        """Whether this hub is bound to `loop`, or to no loop that still runs."""
         return self._loop in (None, loop)
 
     async def drain(self, grace: float = 10.0, spread: float | None = None) -> None:

@@ -48,7 +48,7 @@ class Smooth(_State):
         self.weighted += x * 4.0
         result = self.weighted * 0.1
         self.weighted -= self.sum
-        if not self.worst <= abs(self.sum) * 2.0**20 or not math.isfinite(self.weighted):  # after a spike: anew
+        if not self.worst <= abs(self.sum) * 2.0**20 or not math.isfinite(self.weighted):  # after a spike: again
             result = (((4.0 * x + 3.0 * old) + 2.0 * older) + oldest) * 0.1
             self.sum = ((x + old) + older) + oldest
             self.weighted = (3.0 * x + 2.0 * old) + older

@@ -113,7 +113,7 @@ def test_names_and_positions_are_one_call() -> None:
     price("A", adjusted=False), price(adjusted=False, symbol="A"), price(**{"sym" + "bol": "A", "adjus" + "ted": False})
     assert price.cache_info()[:2] == (5, 3)
     assert price.key("A") == price.key(symbol="A") == "A"
-    assert price.invalidate(symbol="A", days=5, adjusted=True) is True  # but for these methods it makes none
+    assert price.invalidate(symbol="A", days=5, adjusted=True) is True  # but not to these methods
     assert price.cache_info().currsize == 1
 
 

@@ -44,7 +44,7 @@ def test_windows_over_subnormal_prices(ta: ModuleType, form: Any, period: int) -
         ("sma", [float(sum(map(Fraction, window)) / period) for window in windows.tolist()]),
     ):
         (ours,) = form(ta, Case(rows[name], (float(period),)), [x])
-        # A mean of numbers that have no half has none either, nor has any step on the way to it.
+        # Half of the least number is no number: the mean, and each step on the way to it, is rounded.
         steps = 1.0 + np.log2(period) if name == "sma" else 0.0
         np.testing.assert_allclose(ours[period - 1 :] / LEAST, wanted, rtol=0.0, atol=steps)
         assert np.isnan(ours[: period - 1]).all()

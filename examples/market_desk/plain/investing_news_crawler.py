@@ -34,7 +34,7 @@ def address_of(page: str, link: str) -> str:
     """Return where a link of a page leads; empty where it leads nowhere."""
     try:
         return urljoin(page, link) if link else ""
-    except ValueError:  # an address in brackets that is none
+    except ValueError:  # what is in square brackets is not an IP address
         return ""
 
 

@@ -287,7 +287,7 @@ ROWS: tuple[Indicator, ...] = (
         "high low",
         (
             period(2, 1, "Bars before the turn.", "leftbars"),
-            period(2, 1, "Bars after the turn: it is told so many bars late.", "rightbars"),
+            period(2, 1, "Bars after the turn: it is known so many bars late.", "rightbars"),
         ),
         outputs(
             swinghigh="100 where the bar `rightbars` before has a higher high than all others of the window, else 0.",

@@ -88,7 +88,7 @@ class Unsubscribed(NamedTuple):
 class Gap(NamedTuple):
     """Messages of a topic were missed and are not known any more; the newest of each key follows.
 
-    `offset` is the last one handled before, or None where none was, or where the epoch is another.
+    `offset` is the last one handled before; None where no message was, or where the epoch is another.
 
     Examples
     --------

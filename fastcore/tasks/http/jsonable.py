@@ -73,7 +73,7 @@ def _fallback(value: Any) -> Any:
             return {"name": value.name, "index": _column(value.index), "data": _column(value)}
         if isinstance(value, pandas.Index):
             return _column(value)
-    raise TypeError(f"{type(value).__name__} has none")
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def _column(values: Any) -> list[Any]:

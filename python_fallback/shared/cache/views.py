@@ -9,7 +9,7 @@ _MISSING = object()
 
 
 def live(cache: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the pairs of the keys that are there now, least recently used first, but of none that left meanwhile."""
+    """Yield the pairs of the keys that are there now, least recently used first, without those that left meanwhile."""
     for key, *_ in cache._snapshot():
         value = cache.peek(key, _MISSING)
         if value is not _MISSING:

@@ -8,7 +8,7 @@
 #define DEEPEST 100 /* tuples within tuples that are looked into */
 #define EXACT (1LL << 53) /* every int up to this is a double */
 
-/* What cannot say its number after all, such as an array of several, is refused as what has none. */
+/* An object whose conversion fails, such as an array of several numbers, is refused as one that has no number is. */
 static PyObject *number_of(const char *name, PyObject *given, PyObject *(*convert)(PyObject *)) {
     PyObject *number = FC_GUARDED(convert(given));
     if (!number && PyErr_ExceptionMatches(PyExc_TypeError)) {

@@ -21,7 +21,7 @@ typedef struct job {
     void (*work)(void *);
     char *next; /* share */
     size_t size;
-    int left, inside; /* shares that none has taken; helpers that are at work on one */
+    int left, inside; /* shares that no thread has taken; helpers that are at work on one */
     struct job *after;
 } job;
 

@@ -21,7 +21,7 @@ _OLDEST: Final = (3, 35, 0)  # RETURNING
 if (3, 12) <= sys.version_info < (3, 12, 4):  # these take numbered placeholders for named ones, and warn by mistake
     warnings.filterwarnings("ignore", r"Binding \d+ \('\?\d+'\) is a named parameter", DeprecationWarning)
 
-# States are numbers, so that partial indexes stay small: the finished are in none that a claim reads.
+# States are numbers, so that partial indexes stay small: no index that a claim reads has finished tasks.
 _FIRST = """
 CREATE TABLE task (
     seq INTEGER PRIMARY KEY,        -- first in, first out among equals

@@ -388,7 +388,7 @@ def _nothing() -> None:
 
 
 def _may_wait(requests: list[_Request[Any, Any]]) -> bool:
-    """Whether one is patient, and none that waits for the disk is not."""
+    """Whether all requests that wait for the disk are patient, and there is a patient one."""
     patient = [request.patient for request in requests if request.patient or not request.soft]
     return bool(patient) and all(patient)
 

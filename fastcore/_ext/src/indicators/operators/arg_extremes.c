@@ -1,7 +1,8 @@
 /* How many bars ago the extreme of a window was; and the number of a bar, which makes a place in the series of it.
  *
- * Windows are cut into blocks as in kernels/window.c, of which four are taken side by side, a lane each. Beside each tail
- * and each head stands the place of its extreme: the work on a bar does not depend on the data. -INFINITY (for the lowest, INFINITY) is never an extreme where any other value is there.
+ * Windows are cut into blocks as in kernels/window.c, of which four are taken side by side, a lane each. Each tail
+ * and each head also has the place of its extreme: the work on a bar does not depend on the data. -INFINITY (for the
+ * lowest, INFINITY) is an extreme only where no other value is there.
  *
  * Ties, by the second parameter. NEWEST and OLDEST depend on nothing but the window. HELD is the rule of TA-Lib's
  * MAXINDEX: a bar that equals the extreme takes its place, unless the one before it leaves the window at that bar: then

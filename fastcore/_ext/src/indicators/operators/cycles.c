@@ -94,7 +94,7 @@ static void cycle_phase_init(const double *par, void *state) {
 FC_INLINE int length_of(double period) { return (int)above(below(period + 0.5, FC_WAVE_MAX), 1.0); }
 
 /* `price` and the bars before it, weighed with the sine and the cosine of a wave of that period: real and imag. The order
- * of the sums is that of the published listing, as prices are large beside what they sum to. */
+ * of the sums is that of the published listing, as prices are large compared with the sums. */
 FC_INLINE void weigh(const double *price, double period, double *real, double *imag) {
     int length = length_of(period);
     const double *wave = fc_wave(length);

@@ -1,7 +1,7 @@
 /* Order statistics of a window: quantiles and ranks. Missing values in it do not count.
  *
- * A narrow window is sorted anew at each bar, from one array into another, by vectors and without a branch: what is at a
- * place depends on it and its two neighbours alone. The rank in it is counted.
+ * A narrow window is put in order again at each bar, from one array into another, by vectors and without a branch: what
+ * is at a place depends on it and its two neighbours alone. The rank in it is counted.
  *
  * The values of a wide window are kept in order in blocks: a bar costs two searches and two short moves.
  */

@@ -1,8 +1,8 @@
 /* Sums of powers of the distances from a base near the mean.
  *
- * Sums run on, and are made anew, about the mean, at least once in a window: also when they have lost more than LOST of
- * what they were, and when the mean has gone away from the base. So a spike leaves nothing behind, and equal values have
- * no distance. */
+ * Sums run on. At least once in a window they are computed again from its values, with the mean as the base; and also
+ * when they are less than LOST of what they were, or the mean is far from the base. So a spike leaves nothing behind, and
+ * equal values have no distance. */
 #ifndef FASTCORE_INDICATORS_OPERATORS_POWERS_H
 #define FASTCORE_INDICATORS_OPERATORS_POWERS_H
 
@@ -56,7 +56,7 @@ FC_INLINE powers made_powers(const double *mem, int64_t bars, int64_t count, dou
     p.worst = p.sum[2];
     return p;
 }
-/* Whether the sums of `count` values, of which one has left, should be made anew. */
+/* Whether the sums of `count` values, of which one has left, should be computed again. */
 FC_INLINE int are_worn(powers *p, double count) {
     double square = p->sum[1] * p->sum[1];
     p->worst = p->sum[2] > p->worst ? p->sum[2] : p->worst;
