@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
 from collections import deque
 from typing import Any
@@ -28,7 +29,7 @@ class _Count:
 
     def push(self, x: float) -> float:
         self.values.append(x)
-        there = [value for value in self.values if not math.isnan(value)]
+        there = [value for value in self.values if value == value]
         return self.result(there) if len(there) >= self.least else math.nan
 
     def result(self, there: list[float]) -> float:
@@ -80,46 +81,52 @@ class _Shape(_Count):
 
     enough = 2
 
-    def moments(self, there: list[float]) -> list[float]:
-        """How far the newest value is from the mean, then the means of the powers of the distances from it.
+    def distances(self, there: list[float]) -> tuple[float, list[float]]:
+        """Return how far the newest value is from the mean, and how far all of them are.
 
-        Distances are divided by a power of two near the largest one, so that no power of them overflows or vanishes.
+        They are divided by a power of two near the largest one, so that no power of them overflows or vanishes.
         """
-        n, base = len(there), there[0]
-        widest = max(abs(x - base) for x in there)
+        base = there[0]
+        moves = [x - base for x in there]
+        widest = max(map(abs, moves))
         if not 0.0 < widest < math.inf:
-            return [0.0] * 5
+            return 0.0, [0.0]
         by = -math.frexp(widest)[1]
-        distances = [math.ldexp(x - base, by) for x in there]
-        mean = _sum(distances) / n
-        newest = math.ldexp(self.values[-1] - base, by) - mean
-        return [newest, *(_sum([_power(x - mean, k) for x in distances]) / n for k in range(1, 5))]
+        moves = list(map(math.ldexp, moves, itertools.repeat(by)))
+        mean = _sum(moves) / len(there)
+        return math.ldexp(self.values[-1] - base, by) - mean, [x - mean for x in moves]
 
 
 class _StandardScore(_Shape):
     def result(self, there: list[float]) -> float:
-        powers, n = self.moments(there), len(there)
-        return powers[0] / math.sqrt(powers[2] * n / (n - 1.0)) if powers[2] else math.nan
+        n = len(there)
+        newest, distances = self.distances(there)
+        square = _sum([x * x for x in distances]) / n
+        return newest / math.sqrt(square * n / (n - 1.0)) if square else math.nan
 
 
 class _Skewness(_Shape):
     enough = 3
 
     def result(self, there: list[float]) -> float:
-        powers, n = self.moments(there), len(there)
-        if not powers[2]:
+        n, distances = len(there), self.distances(there)[1]
+        square = _sum([x * x for x in distances]) / n
+        if not square:
             return math.nan
-        return math.sqrt(n * (n - 1.0)) / (n - 2.0) * powers[3] / (powers[2] * math.sqrt(powers[2]))
+        cube = _sum([x * x * x for x in distances]) / n
+        return math.sqrt(n * (n - 1.0)) / (n - 2.0) * cube / (square * math.sqrt(square))
 
 
 class _Kurtosis(_Shape):
     enough = 4
 
     def result(self, there: list[float]) -> float:
-        powers, n = self.moments(there), len(there)
-        if not powers[2]:
+        n, distances = len(there), self.distances(there)[1]
+        square = _sum([x * x for x in distances]) / n
+        if not square:
             return math.nan
-        flat = (n + 1.0) * powers[4] / (powers[2] * powers[2]) - 3.0 * (n - 1.0)
+        fourth = _sum([x * x * x * x for x in distances]) / n
+        flat = (n + 1.0) * fourth / (square * square) - 3.0 * (n - 1.0)
         return (n - 1.0) / ((n - 2.0) * (n - 3.0)) * flat
 
 
@@ -128,24 +135,24 @@ class _Covariance(_Count):
 
     def push(self, x: float, y: float) -> float:  # type: ignore[override]
         self.values.append((x, y))
-        there = [pair for pair in self.values if not math.isnan(pair[0] + pair[1])]
+        there = [pair for pair in self.values if pair[0] == pair[0] and pair[1] == pair[1]]
         if len(there) < self.least:
             return math.nan
-        distances = [[value - series[0] for value in series] for series in zip(*there)]
-        means = [_sum(series) / len(there) for series in distances]
-        return _sum([(a - means[0]) * (b - means[1]) for a, b in zip(*distances)]) / (len(there) - 1.0)
+        (first_x, first_y), n = there[0], len(there)
+        moves_x, moves_y = [pair[0] - first_x for pair in there], [pair[1] - first_y for pair in there]
+        mean_x, mean_y = _sum(moves_x) / n, _sum(moves_y) / n
+        return _sum([(a - mean_x) * (b - mean_y) for a, b in zip(moves_x, moves_y)]) / (n - 1.0)
 
 
 class _Age(_Count):
-    sign = 1.0
+    extreme = max
 
     def result(self, there: list[float]) -> float:
-        extreme = max(there, key=lambda x: x * self.sign)
-        return next(float(age) for age, x in enumerate(reversed(self.values)) if x == extreme)
+        return float(list(self.values)[::-1].index(type(self).extreme(there)))
 
 
 class _AgeOfLowest(_Age):
-    sign = -1.0
+    extreme = min
 
 
 COUNTS = {
@@ -166,10 +173,3 @@ def _sum(values: list[float]) -> float:
         return math.fsum(values)
     except (OverflowError, ValueError):  # too large for a float
         return sum(values)
-
-
-def _power(x: float, k: int) -> float:
-    result = 1.0  # ``**`` raises where this is infinite
-    for _ in range(k):
-        result *= x
-    return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import deque
 from typing import Any
@@ -107,6 +108,13 @@ class Period(_State):
         return self.period
 
 
+@functools.cache
+def _wave(length: int) -> list[tuple[float, float]]:
+    """Sines and cosines of one period of so many bars."""
+    angles = [i * (2.0 * math.pi) / length for i in range(length)]
+    return [(math.sin(angle), math.cos(angle)) for angle in angles]
+
+
 class Phase(_State):
     """The phase of the smoothed price against a wave of the dominant cycle's length, once there is a period."""
 
@@ -119,11 +127,10 @@ class Phase(_State):
             return 0.0
         self.values.append(x)
         length = int(max(min(period + 0.5, _LONGEST), 1.0))
-        angles = [i * (2.0 * math.pi) / length for i in range(length)]
         real = imaginary = 0.0
-        for angle, value in zip(angles, reversed(self.values)):
-            real += math.sin(angle) * value
-            imaginary += math.cos(angle) * value
+        for (sine, cosine), value in zip(_wave(length), reversed(self.values)):
+            real += sine * value
+            imaginary += cosine * value
         if imaginary != 0.0:
             self.phase = math.atan(real / imaginary) * _DEGREES
         elif real != 0.0:

@@ -68,17 +68,19 @@ class Live(Locked):
             raise ValueError(
                 f"extend: expected 1-D arrays of one length, got {', '.join(str(x.shape) for x in arrays)}"
             )
-        series = np.empty((len(self._outputs), len(arrays[0])))
         with self._lock:
-            for i, bar in enumerate(zip(*(x.tolist() for x in arrays))):
-                self._outputs = outputs = self._stepper.step(bar)
-                series[:, i] = outputs
-            self.count += len(arrays[0])
-        return self._result(tuple(series))
+            steps = list(map(self._stepper.step, zip(*(x.tolist() for x in arrays))))
+            self._outputs = steps[-1] if steps else self._outputs
+            self.count += len(steps)
+        series = np.array(steps, dtype=np.float64).reshape(len(steps), len(self._outputs)).T
+        return self._result(tuple(map(np.ascontiguousarray, series)))
 
     def copy(self) -> Live:
         """Return an independent indicator in the same state."""
-        other = Live(self.name, self.params, self._result_type)
+        other = Live.__new__(Live)
+        Locked.__init__(other)
+        other.name, other.params, other._inputs = self.name, self.params, self._inputs
+        other._result_type = self._result_type
         with self._lock:
             other._stepper = self._stepper.copy()
             other._outputs, other.count = self._outputs, self.count
@@ -95,7 +97,10 @@ class Live(Locked):
     def _checked(self, method: str, bar: tuple[Any, ...]) -> tuple[float, ...]:
         if len(bar) != self._inputs:
             raise TypeError(f"{method}: expected {_plural(self._inputs, 'number')}, got {len(bar)}")
-        return tuple(x if type(x) is float else _number(method, x) for x in bar)
+        for x in bar:
+            if type(x) is not float:
+                return tuple(_number(method, x) for x in bar)
+        return bar
 
     def _result(self, outputs: tuple[Any, ...]) -> Any:
         if len(outputs) == 1:

@@ -48,6 +48,11 @@ class _Window:
         base = self.values[0]
         return _sum([x - base for x in self.values]) / len(self.values)
 
+    def distances(self) -> list[float]:
+        """How far each value is from the mean."""
+        base, offset = self.values[0], self.offset()
+        return [(x - base) - offset for x in self.values]
+
 
 class _Lag(_Window):
     __slots__ = ()
@@ -77,8 +82,7 @@ class _Variance(_Window):
     __slots__ = ()
 
     def result(self) -> float:
-        base, offset, n = self.values[0], self.offset(), len(self.values)
-        return _sum([_square((x - base) - offset) for x in self.values]) / n
+        return _sum([x * x for x in self.distances()]) / len(self.values)
 
 
 class _Deviation(_Variance):
@@ -92,8 +96,7 @@ class _MeanDeviation(_Window):
     __slots__ = ()
 
     def result(self) -> float:
-        base, offset = self.values[0], self.offset()
-        return _sum([abs((x - base) - offset) for x in self.values]) / len(self.values)
+        return _sum([abs(x) for x in self.distances()]) / len(self.values)
 
 
 class _Highest(_Window):
@@ -196,8 +199,8 @@ class _Pairs:
 
     def sums(self) -> tuple[float, float, float]:
         """The sums of squares and of products about the means."""
-        x, y = ([(v - w.values[0]) - w.offset() for v in w.values] for w in (self.x, self.y))
-        return _sum([_square(a) for a in x]), _sum([_square(b) for b in y]), _sum([a * b for a, b in zip(x, y)])
+        x, y = self.x.distances(), self.y.distances()
+        return _sum([a * a for a in x]), _sum([b * b for b in y]), _sum([a * b for a, b in zip(x, y)])
 
     def result(self) -> float:
         raise NotImplementedError
@@ -399,7 +402,3 @@ def _sum(values: list[float]) -> float:
         return math.fsum(values)
     except (OverflowError, ValueError):  # too large for a float, or an earlier stage was
         return sum(values)
-
-
-def _square(x: float) -> float:
-    return x * x  # ``**`` raises where this is infinite

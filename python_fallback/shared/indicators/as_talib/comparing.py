@@ -39,8 +39,10 @@ class Comparing(Spoiling):
         self._zero = zero
 
     def spoil(self, operator: str, values: Sequence[Value], masks: Masks, params: tuple[Any, ...]) -> Value:
-        rule = getattr(self, f"_at_{operator}", None)
-        found: Value = super().spoil(operator, values, masks, params) if rule is None else rule(values, masks, *params)
+        rule = getattr(type(self), f"_at_{operator}", None)
+        if rule is None:
+            return super().spoil(operator, values, masks, params)
+        found: Value = rule(self, values, masks, *params)
         return found
 
     def unspoiled(self, x: Value) -> Value:
