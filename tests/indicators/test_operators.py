@@ -413,6 +413,22 @@ def test_a_value_between_operators_that_is_not_finite_is_missing(core: Any) -> N
             np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("bar", [(1.0, 3.0, 0.5, 2.0), (2.0, 2.0, 2.0, 2.0)], ids=["range", "no range"])
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize("price", [math.nan, math.inf, -math.inf, 1.7e308])
+def test_a_balance_is_missing_where_a_price_is_missing_or_not_finite(
+    core: Any, bar: tuple[float, ...], place: int, price: float
+) -> None:
+    doubled = tuple(Node("times", (i,), (2.0,)) for i in range(4))  # twice the largest price is not finite
+    program = Program(4, (*doubled, Node("balance", (4, 5, 6, 7), ())), (8,))
+    inputs = [np.full(11, value) for value in bar]
+    expected = run(core, program, *inputs)
+    assert np.isfinite(expected).all()
+    inputs[place][5], expected[5] = price, math.nan
+    for found in (run(core, program, *inputs), core.Live(program, ()).extend(*inputs)):
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.skipif(PURE_ONLY, reason="of the compiled twin")
 @pytest.mark.parametrize("name", OPERATORS)
 def test_every_instruction_set_gives_the_same_digits(name: str) -> None:
