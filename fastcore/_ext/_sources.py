@@ -47,7 +47,7 @@ EXTENSIONS: dict[str, Sources] = {
         *_in(
             "indicators",
             "across.c batch.c board.c chains.c cpu.c function.c function_object.c gaps.c incomplete.c live.c merge.c "
-            "operators.c plan.c present.c program.c program_object.c result_pool.c shown.c sorted.c sums_of.c "
+            "operators.c plan.c present.c program.c program_object.c result_pool.c shown.c sorted.c sums_of.c taken.c "
             "threads.c tiles.c",
         ),
         *_in(

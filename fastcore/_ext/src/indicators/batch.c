@@ -8,11 +8,13 @@
 
 #define ON_STACK 2048             /* doubles of working memory that need no allocation */
 #define TURNS 128 /* times that a thread takes rows from the queue */
+#define CACHED 0x1p20 /* doubles that come from caches when they are read again */
 #define SAMPLE 512 /* bars at the end of a series, by which it is told whether bars are missing here and there */
 
 typedef struct {
     const fc_program *program;
     double *scratch;
+    int remote; /* whether the series are beyond the caches */
 } task;
 
 /* Here and below bar `origin` of the series is the first one given. */
@@ -71,10 +73,10 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
     if (maps) {
         failed = fc_program_through(p, from, to, n, t->scratch);
     } else if (!holed && (!p->kernel || p->policy != FC_WINDOW)) { /* a window kernel declines at its end */
-        failed = fc_program_batch(p, from, to, n, first, t->scratch);
+        failed = fc_program_batch(p, from, to, n, first, t->scratch, t->remote);
     }
     if (failed && p->policy == FC_WINDOW) {
-        failed = fc_program_filled(p, from, to, n, first, holed, t->scratch);
+        failed = fc_program_filled(p, from, to, n, first, holed, t->scratch, t->remote);
     } else if (failed && p->policy == FC_RECURRENCE) {
         failed = fc_program_packed(p, from, to, n, t->scratch);
     }
@@ -92,14 +94,20 @@ typedef struct {
     int n_columns;
 } share;
 
+/* Whether so many series of all rows are more than the caches are taken to hold. */
+static int is_far(const share *s, ptrdiff_t series) {
+    return (double)s->rows->n * (double)s->bars * (double)series > CACHED;
+}
+
 /* A row of a plan; `from` and `to` hold the row's columns and outputs. */
-static int plan_row(const fc_plan *plan, const double **from, double **to, ptrdiff_t bars, double *scratch) {
-    int merged = plan->merged && !fc_plan_merged(plan, from, to, bars, scratch);
+static int plan_row(const fc_plan *plan, const double **from, double **to, ptrdiff_t bars, double *scratch,
+                    int remote) {
+    int merged = plan->merged && !fc_plan_merged(plan, from, to, bars, scratch, remote);
     for (int i = 0; i < plan->n; i++) {
         const fc_indicator *one = plan->indicators + i;
         double **out = to + plan->output[i], **like = to + plan->output[plan->same[i]];
         const double *in[FC_MAX_IN];
-        task t = {one->alone, scratch};
+        task t = {one->alone, scratch, remote};
         for (int j = 0; j < one->alone->n_in; j++) {
             in[j] = from[one->columns[j]];
         }
@@ -124,7 +132,7 @@ static void work_plan(share *s) {
     for (ptrdiff_t r, last; !s->failed && fc_take(s->rows, &r, &last);) {
         for (; r < last && !s->failed; r++) {
             from_bar(s->in, s->n_columns, s->out, plan->n_out, r * s->bars, from, to);
-            s->failed = plan_row(plan, from, to, s->bars, fc_on_line(heap)) != 0;
+            s->failed = plan_row(plan, from, to, s->bars, fc_on_line(heap), is_far(s, s->n_columns + plan->n_out)) != 0;
         }
     }
     free(heap);
@@ -139,7 +147,7 @@ static void work(void *given) {
         return;
     }
     double stack[ON_STACK + 8], *heap = NULL;
-    task t = {s->program, fc_on_line(stack)};
+    task t = {s->program, fc_on_line(stack), is_far(s, s->program->n_in + s->program->n_out)};
     const double *from[FC_MAX_IN];
     double *to[FC_MAX_OUT];
     ptrdiff_t need = s->bars > s->program->lookback ? fc_program_scratch(s->program, s->bars) : 0;

@@ -309,13 +309,17 @@ static ready *place_of(Function *f, const double *par) {
     return f->programs + (hash >> 61);
 }
 
-/* The program of parameters in their ranges: a new reference to its holder, or NULL with an exception set. */
-static PyObject *program_for(Function *f, const double *par) {
-    ready *place = place_of(f, par);
-    size_t bytes = (size_t)f->n_par * sizeof(double);
-    if (FC_LIKELY(place->holder && !memcmp(place->par, par, bytes))) {
-        return Py_NewRef(place->holder);
+static int is_of(const ready *place, const double *par, int n_par) {
+    int same = place->holder != NULL;
+    for (int j = 0; j < n_par; j++) {
+        same &= !memcmp(place->par + j, par + j, sizeof(*par));
     }
+    return same;
+}
+
+/* The program of parameters in their ranges, which takes the place of another: a new reference to its holder, or NULL with
+ * an exception set. */
+static PyObject *program_at(Function *f, const double *par, ready *place) {
     PyObject *holder = NULL;
     if (f->kernel && fc_par_bad(f->kernel, par) < 0) {
         holder = fc_program_with(f->kernel, par);
@@ -332,15 +336,17 @@ static PyObject *program_for(Function *f, const double *par) {
         holder = params ? fc_program_of(fc_isa_used(), f->source, params) : NULL;
         Py_XDECREF(params);
     }
-    if (holder && fc_program_in(holder)->n_in != f->n_in) {
+    const fc_program *program = holder ? fc_program_in(holder) : NULL;
+    if (holder && program->n_in != f->n_in) {
         PyErr_Format(PyExc_ValueError, "%U: expected a definition of %d inputs, got one of %d", f->name, f->n_in,
-                     fc_program_in(holder)->n_in);
+                     program->n_in);
         Py_CLEAR(holder);
     }
     if (holder) {
         PyObject *replaced = place->holder;
         place->holder = Py_NewRef(holder);
-        memcpy(place->par, par, bytes);
+        place->program = program;
+        memcpy(place->par, par, (size_t)f->n_par * sizeof(double));
         Py_XDECREF(replaced);
     }
     return holder;
@@ -427,11 +433,20 @@ PyObject *fc_function_call(PyObject *self, PyObject *const *args, size_t nargsf,
             goto bind;
         }
     }
-    int bad = f->kernel ? fc_par_bad(f->kernel, par) : -1;
-    if (bad >= 0 && f->kinds[bad] != 'm') {
-        goto bind;
+    ready *place = place_of(f, par);
+    const fc_program *program;
+    PyObject *holder, *result = NULL;
+    if (FC_LIKELY(is_of(place, par, f->n_par))) {
+        holder = Py_NewRef(place->holder);
+        program = place->program;
+    } else {
+        int bad = f->kernel ? fc_par_bad(f->kernel, par) : -1;
+        if (bad >= 0 && f->kinds[bad] != 'm') {
+            goto bind;
+        }
+        holder = program_at(f, par, place);
+        program = holder ? fc_program_in(holder) : NULL;
     }
-    PyObject *holder = program_for(f, par), *result = NULL;
     if (!holder) {
         if (!PyErr_ExceptionMatches(PyExc_ValueError)) {
             return NULL;
@@ -439,12 +454,12 @@ PyObject *fc_function_call(PyObject *self, PyObject *const *args, size_t nargsf,
         PyErr_Clear(); /* a number of a moving average that there is not: the binder words it */
         goto bind;
     }
-    if (given && !take_own(given, fc_program_in(holder)->n_out, in, f->n_in, own)) {
+    if (given && !take_own(given, program->n_out, in, f->n_in, own)) {
         Py_DECREF(holder);
         goto bind;
     }
-    if (!run(fc_program_in(holder), in, 0, given ? own : NULL, out)) {
-        result = finished(f, out, fc_program_in(holder)->n_out, Py_None);
+    if (!run(program, in, 0, given ? own : NULL, out)) {
+        result = finished(f, out, program->n_out, Py_None);
     }
     Py_DECREF(holder);
     return result;

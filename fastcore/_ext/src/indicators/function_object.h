@@ -8,7 +8,8 @@
 
 typedef struct {
     double par[FC_MAX_PAR];
-    PyObject *holder; /* NULL: empty */
+    PyObject *holder;          /* NULL: empty */
+    const fc_program *program; /* that it holds */
 } ready;
 
 typedef struct {

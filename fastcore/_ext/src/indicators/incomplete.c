@@ -41,7 +41,7 @@ static int find_first(const fc_program *p, const double *const *in, ptrdiff_t fr
 /* Bars from..to, `most` of them at most. The results of the first `lookback` ones lack the bars before. `holed` says whether
  * bars are expected to be missing, and then whether some were. */
 static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const double *const *in, double *const *out,
-                      ptrdiff_t from, ptrdiff_t to, ptrdiff_t origin, double *scratch, int *holed) {
+                      ptrdiff_t from, ptrdiff_t to, ptrdiff_t origin, double *scratch, int remote, int *holed) {
     const fc_gap_passes *pass = fc_isa_used()->gaps;
     const double *series[FC_MAX_IN];
     double first[FC_MAX_IN], *result[FC_MAX_OUT];
@@ -52,7 +52,7 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
     for (int j = 0; j < p->n_out; j++) {
         result[j] = out[j] + from;
     }
-    if (!*holed && !fc_program_batch(p, series, result, n, origin + from, scratch)) {
+    if (!*holed && !fc_program_batch(p, series, result, n, origin + from, scratch, remote)) {
         return 0;
     }
     *holed = 1;
@@ -70,7 +70,7 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
     for (int j = 0; copied && j < p->n_in; j++) {
         pass->fill(series[j], c->there, n, first[j], c->series[j]);
     }
-    if (copied ? fc_program_batch(p, (const double *const *)c->series, result, n, origin + from, scratch)
+    if (copied ? fc_program_batch(p, (const double *const *)c->series, result, n, origin + from, scratch, remote)
                : fc_program_through(p, series, result, n, scratch)) {
         return 1;
     }
@@ -82,7 +82,7 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
 }
 
 int fc_program_filled(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
-                      int holed, double *scratch) {
+                      int holed, double *scratch, int remote) {
     ptrdiff_t chunk = p->lookback < n / 64 ? 64 * p->lookback : n;
     chunk = chunk < CHUNK ? CHUNK : chunk;
     chunk = chunk < n ? chunk : n;
@@ -92,7 +92,7 @@ int fc_program_filled(const fc_program *p, const double *const *in, double *cons
     for (ptrdiff_t to = n, from; to > 0 && !failed; to = from) {
         from = (to - 1) / chunk * chunk;
         failed = fill_chunk(p, &c, chunk + p->lookback, in, out, from > p->lookback ? from - p->lookback : 0, to,
-                            origin, scratch, &holed);
+                            origin, scratch, remote, &holed);
     }
     free(c.memory);
     return failed;
@@ -109,7 +109,7 @@ int fc_program_packed(const fc_program *p, const double *const *in, double *cons
         pass->pack(in[j], c.there, n, c.series[j]);
     }
     int few = m <= p->lookback;
-    int failed = !few && fc_program_batch(p, (const double *const *)c.series, out, m, 0, scratch);
+    int failed = !few && fc_program_batch(p, (const double *const *)c.series, out, m, 0, scratch, 0);
     for (int j = 0; j < p->n_out && !failed; j++) {
         if (few) {
             fc_missing(out[j], n);

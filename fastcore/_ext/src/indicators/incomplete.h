@@ -24,7 +24,7 @@ FC_INLINE ptrdiff_t fc_first_complete(const double *const *in, int n_in, ptrdiff
  * A program of windows: the bar before replaces each missing one, and the results that depend on one are missing. `holed`
  * says whether bars are missing near the end. */
 int fc_program_filled(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
-                      int holed, double *scratch);
+                      int holed, double *scratch, int remote);
 /* A program of recurrences: missing bars are left out. */
 int fc_program_packed(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch);
 

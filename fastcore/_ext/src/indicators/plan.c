@@ -122,8 +122,8 @@ ptrdiff_t fc_plan_scratch(const fc_plan *p, ptrdiff_t bars) {
     return addresses(p) + most;
 }
 
-int fc_plan_merged(const fc_plan *p, const double *const *columns, double *const *out, ptrdiff_t bars,
-                   double *scratch) {
+int fc_plan_merged(const fc_plan *p, const double *const *columns, double *const *out, ptrdiff_t bars, double *scratch,
+                   int remote) {
     const fc_merged *m = p->merged;
     const double **in = (const double **)(void *)scratch; /* a pointer is not larger than a double */
     double **to = (double **)(void *)(scratch + m->program->n_in);
@@ -136,7 +136,7 @@ int fc_plan_merged(const fc_plan *p, const double *const *columns, double *const
     for (int v = 0; v < m->program->n_out; v++) {
         to[v] = out[p->first[v]];
     }
-    if (fc_program_batch(m->program, in, to, bars, 0, scratch + addresses(p))) {
+    if (fc_program_batch(m->program, in, to, bars, 0, scratch + addresses(p), remote)) {
         return 1;
     }
     for (int i = 0; i < p->n; i++) {

@@ -26,6 +26,7 @@ void fc_plan_free(fc_plan *p);
 /* Doubles that a row works in. */
 ptrdiff_t fc_plan_scratch(const fc_plan *p, ptrdiff_t bars);
 /* A row of bars without gaps through the merged program; 1 if it declines. */
-int fc_plan_merged(const fc_plan *p, const double *const *columns, double *const *out, ptrdiff_t bars, double *scratch);
+int fc_plan_merged(const fc_plan *p, const double *const *columns, double *const *out, ptrdiff_t bars, double *scratch,
+                   int remote);
 
 #endif

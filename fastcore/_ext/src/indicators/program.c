@@ -81,7 +81,7 @@ static void set_nodes(fc_program *p) {
         node->first = from + lag;
         node->constant = fc_node_is(node, "constant");
         node->from = op->kind == FC_REMEMBER || op->kind == FC_COUNT ? from : node->first;
-        p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1, -1, 0, 0};
+        p->values[p->n_in + k] = (fc_value){node->first, -1, -1, -1, -1, 0, 0, 0, 0, 0};
         kinds[op->kind]++;
         others |= op->kind == FC_COUNT || fc_is_held(node);
         node->state = p->size;
@@ -109,13 +109,13 @@ static void set_nodes(fc_program *p) {
  * Where that is an output, what it is of takes the place of the output: its first bars are missing there in the end. */
 static void set_lags(fc_program *p) {
     for (int k = 0; k < p->n_nodes; k++) {
-        int after = fc_node_is(p->nodes + k, "after");
+        int after = fc_node_is(p->nodes + k, "after"), lag = fc_is_lag(p->nodes + k);
         fc_value *value = p->values + p->n_in + k, *of = p->values + p->nodes[k].in[0];
         if (after && value->output >= 0 && of->input < 0 && of->output < 0 && of->earlier < 0) {
             of->output = value->output;
             value->output = -1;
         }
-        if ((after || fc_is_lag(p->nodes + k)) && value->output < 0) {
+        if ((after || lag) && value->output < 0) {
             value->earlier = of->earlier >= 0 ? of->earlier : p->nodes[k].in[0];
             value->bars = (after ? 0 : fc_lag_of(p->nodes + k)) + of->bars;
         }
@@ -133,10 +133,11 @@ static int set_slots(fc_program *p) {
     for (int k = 0; !failed && k < p->n_nodes; k++) {
         const fc_node *node = p->nodes + k;
         ptrdiff_t lag = node->op->kind == FC_LOOK_BACK ? fc_lag_of(node) : 0;
+        int in[FC_OP_IN], n_in = fc_program_reads(p, k, in);
         last[p->n_in + k] = k;
-        for (int j = 0; j < node->op->n_in; j++) {
-            int v = read_from(p, node->in[j]);
-            ptrdiff_t bars = lag + p->values[node->in[j]].bars;
+        for (int j = 0; j < n_in; j++) {
+            int v = read_from(p, in[j]);
+            ptrdiff_t bars = lag + p->values[in[j]].bars;
             last[v] = k;
             back[v] = bars > back[v] ? bars : back[v];
         }
@@ -144,16 +145,17 @@ static int set_slots(fc_program *p) {
     for (int k = 0; !failed && k < p->n_nodes; k++) {
         fc_value *value = p->values + p->n_in + k;
         const fc_node *node = p->nodes + k;
-        if (value->output < 0 && value->earlier < 0) {
+        int in[FC_OP_IN], n_in = fc_program_reads(p, k, in);
+        if (value->output < 0 && value->earlier < 0 && !value->taken) {
             ptrdiff_t history = back[p->n_in + k];
             int own = history > 0 || node->constant; /* which is made once */
             value->slot = !own && n_free ? free_slots[--n_free] : p->n_slots++;
             p->history[value->slot] = history;
         }
-        for (int j = 0; j < node->op->n_in; j++) {
-            int v = read_from(p, node->in[j]), seen = 0;
+        for (int j = 0; j < n_in; j++) {
+            int v = read_from(p, in[j]), seen = 0;
             for (int i = 0; i < j; i++) {
-                seen |= read_from(p, node->in[i]) == v;
+                seen |= read_from(p, in[i]) == v;
             }
             int own = back[v] > 0 || (v >= p->n_in && p->nodes[v - p->n_in].constant);
             if (!seen && p->values[v].slot >= 0 && last[v] == k && !own) {
@@ -167,9 +169,63 @@ static int set_slots(fc_program *p) {
     return failed ? -1 : 0;
 }
 
+/* Whether `previous` at node k has another value at its very first bar than where it is read from, and only maps read it. */
+static int starts(const fc_program *p, int k) {
+    int starts = fc_node_is(p->nodes + k, "previous") && p->nodes[k].first == 0;
+    for (int i = k + 1; starts && i < p->n_nodes; i++) {
+        for (int j = 0; j < p->nodes[i].op->n_in; j++) {
+            starts &= p->nodes[i].in[j] != p->n_in + k || p->nodes[i].op->kind == FC_MAP;
+        }
+    }
+    return starts;
+}
+
+static void set_starts(fc_program *p) {
+    for (int k = 0; k < p->n_nodes; k++) {
+        fc_value *value = p->values + p->n_in + k;
+        if (value->output < 0 && value->earlier < 0 && starts(p, k)) {
+            value->starts = 1;
+            value->earlier = read_from(p, p->nodes[k].in[0]);
+            value->bars = 1 + p->values[p->nodes[k].in[0]].bars;
+        }
+    }
+}
+
+/* What a batch asks of each value and node. */
+static void set_places(fc_program *p) {
+    for (int v = 0; v < p->n_values; v++) {
+        const fc_value *from = p->values + read_from(p, v);
+        p->values[v].place = from->input >= 0    ? from->input
+                             : from->output >= 0 ? p->n_in + from->output
+                             : from->slot >= 0   ? p->n_in + p->n_out + from->slot
+                                                 : 0;
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        fc_node *node = p->nodes + k;
+        const fc_value *value = p->values + p->n_in + k;
+        int in[FC_OP_IN], n_in = fc_program_reads(p, k, in);
+        node->n_in = (unsigned char)n_in;
+        node->idle = value->earlier >= 0 || value->taken;
+        node->block = node->takes ? node->takes->block : node->op->block;
+        node->checked = node->takes ? node->takes->checked : node->op->checked;
+        node->once = node->constant && value->slot >= 0;
+        node->checks = value->output >= 0 && p->watched[value->output] == FC_CHECKED;
+        node->doubts = node->starts = 0;
+        node->place[FC_OP_IN] = value->place;
+        for (int j = 0; j < n_in; j++) {
+            node->place[j] = p->values[in[j]].place;
+            node->back[j] = (int)p->values[in[j]].bars;
+            node->starts |= p->values[in[j]].starts;
+        }
+        for (int j = 0; j < node->op->n_in; j++) {
+            node->doubts |= node->doubtful[j];
+        }
+    }
+}
+
 int fc_program_finish(fc_program *p) {
     for (int j = 0; j < p->n_in; j++) {
-        p->values[j] = (fc_value){0, j, -1, -1, -1, 0, 0};
+        p->values[j] = (fc_value){0, j, -1, -1, -1, 0, 0, 0, 0, 0};
     }
     set_nodes(p);
     for (int j = 0; j < p->n_out; j++) {
@@ -181,7 +237,22 @@ int fc_program_finish(fc_program *p) {
         p->blank[j] = p->lookback;
     }
     set_lags(p);
-    return fc_program_set_shown(p) || set_slots(p) || fc_program_set_chains(p) ? -1 : 0;
+    if (fc_program_set_shown(p) || set_slots(p)) {
+        return -1;
+    }
+    /* Again without those that are nowhere. Tiles stay as long, and so all results the same to the last digit. */
+    p->tile_slots = p->n_slots;
+    p->n_slots = 0;
+    memset(p->history, 0, (size_t)p->n_nodes * sizeof(*p->history));
+    for (int v = 0; v < p->n_values; v++) {
+        p->values[v].slot = -1;
+    }
+    set_starts(p);
+    if (fc_program_set_taken(p) || set_slots(p) || fc_program_set_chains(p)) {
+        return -1;
+    }
+    set_places(p);
+    return 0;
 }
 
 /* ---- bar by bar ---- */

@@ -15,15 +15,25 @@
 #define FC_STEP_VALUES (400 + FC_MAX_IN)
 
 typedef struct {
+    /* What a batch asks of it for each tile, together: beside a tile's bars little more has room in L1. */
+    ptrdiff_t from;                      /* the first bar that block is called for */
+    size_t carry;                        /* where its carry is, in a batch's */
+    int place[FC_OP_IN + 1];             /* the numbers of its inputs' places, and of its own: see fc_value */
+    int back[FC_OP_IN];                  /* so many bars before its inputs are read */
+    unsigned char n_in, idle, once;      /* inputs; whether there is nothing to do; whether its first tile is all */
+    unsigned char starts;                /* whether an input is another one's value before, and a number at first */
+    unsigned char checks, doubts; /* whether its operator looks at its results, and whether any input is doubtful */
+    unsigned char doubtful[FC_OP_IN]; /* inputs whose values may not be finite although the program's inputs are */
+    int (*block)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, double *scratch);
+    int (*checked)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, uint64_t mask);
     const fc_operator *op;
     double par[FC_OP_PAR];
+
+    const fc_taking *takes; /* how a batch has it do the work of those that make its first inputs, or NULL */
     int in[FC_OP_IN];
-    ptrdiff_t first;    /* the bar of its first result in clean data */
-    ptrdiff_t from;     /* the first bar that block is called for */
-    size_t state;       /* where its state is, in that of the program */
-    size_t carry;       /* where its carry is, in a batch's */
-    int constant;       /* whether it is one: it stays in its slot, where its first tile is made */
-    unsigned char doubtful[FC_OP_IN]; /* inputs whose values may not be finite although the program's inputs are */
+    ptrdiff_t first; /* the bar of its first result in clean data */
+    size_t state; /* where its state is, in that of the program */
+    int constant; /* whether it is one */
 } fc_node;
 
 typedef struct {
@@ -31,7 +41,10 @@ typedef struct {
     int input, output, slot; /* where it is: one of these; the others are -1 */
     int earlier; /* for the value of a lag, or of after, that is no output: where it is read from; else -1 */
     ptrdiff_t bars; /* so many bars before */
+    int place; /* the number of the input, output or slot where it is read: inputs first, then outputs, then slots */
     int checked; /* whether a node looks whether its bars are finite */
+    int starts; /* whether it is `previous` with a number at the first bar, and is read where the earlier bars are */
+    int taken; /* whether all that read it do the work of its node: it is nowhere in a batch */
 } fc_value;
 
 typedef struct {
@@ -47,14 +60,15 @@ typedef struct {
     int n_nodes, n_values, n_slots;
     fc_node *nodes;
     fc_value *values;
+    int tile_slots;     /* how many slots the length of tiles goes by */
     ptrdiff_t *history; /* of each slot: earlier bars that are looked back to */
     int *outputs;
     ptrdiff_t *blank; /* of each output: the bars that are made missing at the beginning, whatever there is */
     ptrdiff_t *shown; /* of each input: 1 + n where its bars show that they are not finite, but for those before the
                          lookback and the last n; else 0 */
     int through; /* how fc_program_through() runs it; 0: not, as a NaN may change more than the result of its bar */
-    int counted;      /* whether no input need be looked at, as what reads them counts the values that are there */
-    char *watched;    /* of each output: whether, and how, it is looked at for that */
+    int counted; /* whether no input need be looked at, as what reads them counts the values that are there */
+    char *watched; /* of each output: whether, and how, it is looked at for that */
     size_t carry; /* bytes of what a batch keeps from tile to tile */
     int n_chains;
     fc_chain *chains; /* in the order of their nodes */
@@ -97,6 +111,10 @@ fc_program *fc_program_of_kernel(const fc_kernel *kernel, const double *par);
 fc_program *fc_program_new(const char *name, int n_in, int n_nodes, int n_out);
 /* Works out all the rest; -1 without memory. */
 int fc_program_finish(fc_program *p);
+/* Finds the nodes that do the work of others; -1 without memory. */
+int fc_program_set_taken(fc_program *p);
+/* The values that node k reads in a batch, also for the nodes whose work it does; returns how many, FC_OP_IN at most. */
+int fc_program_reads(const fc_program *p, int k, int *values);
 /* Finds shown, counted, watched and through; -1 without memory. */
 int fc_program_set_shown(fc_program *p);
 /* Finds the chains; -1 without memory. */
@@ -106,9 +124,10 @@ void fc_program_free(fc_program *p);
 /* Doubles that batch needs beyond its outputs, for n bars. */
 ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n);
 /* All n outputs from n bars, n > lookback, the first of which is bar `origin` of the series; 1 if it declines, which it
- * does when a value is not finite. `scratch` is at the beginning of a cache line. */
+ * does when a value is not finite. `scratch` is at the beginning of a cache line. `remote` says whether the series are beyond
+ * the caches. */
 int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
-                     double *scratch);
+                     double *scratch, int remote);
 
 /* The same of a program that is `through`, whose inputs may have NaN; 1 if something is infinite. */
 int fc_program_through(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch);

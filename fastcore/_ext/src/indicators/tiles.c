@@ -5,12 +5,13 @@
 #define TILE 512
 #define TILE_ROOM 4096 /* doubles in all slots: tiles of programs with few slots are longer */
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
-/* Programs of so many nodes and series have time to fetch the next tile meanwhile; others would wait for it. */
+/* Programs of so many nodes and series have time to fetch the next tile meanwhile, where it is far; others would wait for
+ * it. */
 #define FETCH_NODES 12
 #define FETCH_SERIES 3
 
 static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
-    ptrdiff_t tile = TILE_ROOM / (p->n_slots + 1), wanted = 4 * p->longest;
+    ptrdiff_t tile = TILE_ROOM / (p->tile_slots + 1), wanted = 4 * p->longest;
     tile = tile > TILE ? tile : TILE;
     if (wanted > tile) {
         tile = wanted < TILE_MOST ? wanted : p->longest > TILE_MOST ? p->longest : TILE_MOST;
@@ -20,6 +21,9 @@ static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
     return tile < n ? tile : n;
 }
 
+/* Doubles of room for the places of values. */
+static ptrdiff_t places_of(const fc_program *p) { return (p->n_in + p->n_out + p->n_slots + 7) & ~7; }
+
 static ptrdiff_t slot_room(const fc_program *p, int slot, ptrdiff_t tile) {
     return ((p->history[slot] + tile + 7) & ~(ptrdiff_t)7) + 8 * 5;
 }
@@ -28,7 +32,7 @@ ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n) {
     if (p->kernel) {
         return p->kernel->scratch(p->par);
     }
-    ptrdiff_t tile = tile_of(p, n), room = (ptrdiff_t)(p->carry / sizeof(double)) + p->scratch + p->n_slots + 7;
+    ptrdiff_t tile = tile_of(p, n), room = (ptrdiff_t)(p->carry / sizeof(double)) + p->scratch + places_of(p);
     for (int s = 0; s < p->n_slots; s++) {
         room += slot_room(p, s, tile);
     }
@@ -39,61 +43,79 @@ typedef struct {
     const fc_program *p;
     const double *const *in;
     double *const *out;
-    double **slots; /* the tile's first bar in each */
+    double **place; /* the tile's first bar in each input, output and slot */
     ptrdiff_t begin, end, n; /* the tile; bars in all */
     char *carry;
     double *scratch;
     int through; /* whether NaN is let through */
+    int remote; /* whether the series are beyond the caches */
 } tiles;
 
 /* Bar i of a value, within the tile or as far before it as is looked back to. */
-static double *bar_of(const tiles *t, int v, ptrdiff_t i) {
+FC_INLINE double *bar_of(const tiles *t, int v, ptrdiff_t i) {
     const fc_value *value = t->p->values + v;
-    if (value->earlier >= 0) {
-        i -= value->bars;
-        value = t->p->values + value->earlier;
-    }
-    if (value->input >= 0) {
-        return (double *)t->in[value->input] + i;
-    }
-    return value->output >= 0 ? t->out[value->output] + i : t->slots[value->slot] + (i - t->begin);
+    return t->place[value->place] + (i - t->begin - value->bars);
 }
 
-static ptrdiff_t later(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+FC_INLINE ptrdiff_t later(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
-/* Whether the operator of a node looks for results that are not finite, or infinite. */
-static int checks(const tiles *t, int k) {
-    int output = t->p->values[t->p->n_in + k].output;
-    return output >= 0 && t->p->watched[output] == FC_CHECKED && (!t->through || t->p->through == FC_RESULTS);
-}
-
-/* Runs a node for bars of the tile. */
-static int run_node(const tiles *t, int k, ptrdiff_t begin, ptrdiff_t end) {
-    const fc_program *p = t->p;
-    const fc_node *node = p->nodes + k;
-    const double *in[FC_OP_IN];
-    ptrdiff_t from = later(node->from, begin);
+/* Whether a doubtful input of a node has bars that are not finite. */
+static FC_NOINLINE int has_bad_input(const tiles *t, const fc_node *node, ptrdiff_t begin, ptrdiff_t end) {
     for (int j = 0; j < node->op->n_in; j++) {
-        if (node->doubtful[j] && !t->through) {
-            ptrdiff_t first = later(p->values[node->in[j]].first, begin);
+        if (node->doubtful[j]) {
+            ptrdiff_t first = later(t->p->values[node->in[j]].first, begin);
             if (first < end && !fc_all_finite(bar_of(t, node->in[j], first), end - first)) {
                 return 1;
             }
         }
     }
-    if (from >= end || p->values[p->n_in + k].earlier >= 0 ||
-        (t->begin > 0 && node->constant && p->values[p->n_in + k].slot >= 0)) {
+    return 0;
+}
+
+/* Runs a node for n bars at `out`. */
+FC_INLINE int run_bars(const tiles *t, const fc_node *node, const double *const *in, double *out, ptrdiff_t n) {
+    void *carry = t->carry + node->carry;
+    if (node->checks && (!t->through || t->p->through == FC_RESULTS)) {
+        return node->checked(node->par, carry, in, out, n, t->through ? FC_INFINITE : FC_NOT_FINITE);
+    }
+    return node->block(node->par, carry, in, out, n, t->scratch);
+}
+
+/* The very first bar of a node that has no bar before it to read; then the inputs of the next one. */
+static FC_NOINLINE int run_start(const tiles *t, int k, const double **in, double *out) {
+    int values[FC_OP_IN], n = fc_program_reads(t->p, k, values);
+    const double *first[FC_OP_IN];
+    for (int j = 0; j < n; j++) {
+        int starts = t->p->values[values[j]].starts;
+        first[j] = starts ? t->p->nodes[values[j] - t->p->n_in].par : in[j];
+        in[j]++;
+    }
+    return run_bars(t, t->p->nodes + k, first, out, 1);
+}
+
+/* Runs a node for bars of the tile. */
+FC_INLINE int run_node(const tiles *t, int k, ptrdiff_t begin, ptrdiff_t end) {
+    const fc_node *node = t->p->nodes + k;
+    const double *in[FC_OP_IN];
+    ptrdiff_t from = later(node->from, begin), at = from - t->begin;
+    if (node->doubts && !t->through && has_bad_input(t, node, begin, end)) {
+        return 1;
+    }
+    if (from >= end || node->idle || (node->once && t->begin > 0)) {
         return 0;
     }
-    for (int j = 0; j < node->op->n_in; j++) {
-        in[j] = bar_of(t, node->in[j], from);
+    for (int j = 0; j < node->n_in; j++) {
+        in[j] = t->place[node->place[j]] + (at - node->back[j]);
     }
-    double *out = bar_of(t, p->n_in + k, from);
-    void *carry = t->carry + node->carry;
-    if (checks(t, k)) {
-        return node->op->checked(node->par, carry, in, out, end - from, t->through ? FC_INFINITE : FC_NOT_FINITE);
+    double *out = t->place[node->place[FC_OP_IN]] + at;
+    if (node->starts && from == 0) {
+        if (run_start(t, k, in, out)) {
+            return 1;
+        }
+        from++;
+        out++;
     }
-    return node->op->block(node->par, carry, in, out, end - from, t->scratch);
+    return from < end && run_bars(t, node, in, out, end - from);
 }
 
 static int run_nodes(const tiles *t, int first, int last, ptrdiff_t begin, ptrdiff_t end) {
@@ -121,7 +143,7 @@ static int run_chain(const tiles *t, const fc_chain *chain) {
             carry[i] = t->carry + node[i].carry;
         }
         done = node->op->chain(chain, carry, bar_of(t, node->in[0], from), out, t->end - from);
-        if (done < 0 || (checks(t, chain->last) && !fc_all_finite(out, done))) {
+        if (done < 0 || (p->nodes[chain->last].checks && !fc_all_finite(out, done))) {
             return 1;
         }
     }
@@ -135,24 +157,23 @@ static int input_finite(const tiles *t, int j, ptrdiff_t from, ptrdiff_t to) {
     return from >= to || fc_all_finite(t->in[j] + from, to - from);
 }
 
-/* Asks for a part of what the next tile reads and writes, so that it comes while this one is worked on. */
-static void fetch_next(const tiles *t, int k) {
+/* Asks for `bars` of what the next tile reads and writes, part k of it, so that it comes while this one is worked on. */
+FC_INLINE void fetch_next(const tiles *t, int k, ptrdiff_t bars) {
     const fc_program *p = t->p;
-    ptrdiff_t bars = t->n - t->end < t->end - t->begin ? t->n - t->end : t->end - t->begin;
-    ptrdiff_t from = t->end + bars * k / p->n_nodes, to = t->end + bars * (k + 1) / p->n_nodes;
-    for (ptrdiff_t i = from; i < to; i += 8) {
-        for (int j = 0; j < p->n_in; j++) {
-            FC_PREFETCH_LATER(t->in[j] + i);
-        }
-        for (int j = 0; j < p->n_out; j++) {
-            FC_PREFETCH_LATER(t->out[j] + i);
+    ptrdiff_t from = t->end - t->begin + bars * k, to = from + bars, left = t->n - t->begin;
+    to = to < left ? to : left;
+    for (int j = 0; j < p->n_in + p->n_out; j++) {
+        const double *series = t->place[j];
+        for (ptrdiff_t i = from; i < to; i += 8) {
+            FC_PREFETCH_LATER(series + i);
         }
     }
 }
 
 static int run_tile(tiles *t) {
     const fc_program *p = t->p;
-    int fetches = p->n_nodes >= FETCH_NODES && p->n_in + p->n_out >= FETCH_SERIES && t->end < t->n;
+    int fetches = t->remote && p->n_nodes >= FETCH_NODES && p->n_in + p->n_out >= FETCH_SERIES && t->end < t->n;
+    ptrdiff_t part = fetches ? ((t->end - t->begin) / p->n_nodes + 8) & ~(ptrdiff_t)7 : 0; /* whole cache lines */
     for (int j = 0; j < p->n_in && t->through && p->through == FC_INPUTS; j++) {
         if (fc_isa_used()->gaps->any_infinite(t->in[j] + t->begin, t->end - t->begin)) {
             return 1;
@@ -169,7 +190,7 @@ static int run_tile(tiles *t) {
     for (int k = 0; k < p->n_nodes; k++) {
         int chained = chain < end && k == chain->node && !t->through;
         if (fetches) {
-            fetch_next(t, k);
+            fetch_next(t, k, part);
         }
         if (chained ? run_chain(t, chain) : run_node(t, k, t->begin, t->end)) {
             return 1;
@@ -191,7 +212,7 @@ static int run_tile(tiles *t) {
 }
 
 static int run_tiles(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
-                     double *scratch, int through) {
+                     double *scratch, int remote, int through) {
     ptrdiff_t tile = tile_of(p, n);
     tiles t;
     t.p = p;
@@ -199,12 +220,14 @@ static int run_tiles(const fc_program *p, const double *const *in, double *const
     t.in = in;
     t.out = out;
     t.through = through;
+    t.remote = remote;
     t.carry = (char *)scratch;
     scratch += p->carry / sizeof(double);
-    t.slots = (double **)(void *)scratch; /* a pointer is not larger than a double */
-    scratch += (p->n_slots + 7) & ~7;
+    t.place = (double **)(void *)scratch; /* a pointer is not larger than a double */
+    double **slots = t.place + p->n_in + p->n_out;
+    scratch += places_of(p);
     for (int s = 0; s < p->n_slots; s++) {
-        t.slots[s] = scratch + p->history[s];
+        slots[s] = scratch + p->history[s];
         scratch += slot_room(p, s, tile);
     }
     t.scratch = scratch;
@@ -219,13 +242,19 @@ static int run_tiles(const fc_program *p, const double *const *in, double *const
     }
     for (t.begin = 0; t.begin < n; t.begin = t.end) {
         t.end = n - t.begin < tile ? n : t.begin + tile;
+        for (int j = 0; j < p->n_in; j++) {
+            t.place[j] = (double *)in[j] + t.begin;
+        }
+        for (int j = 0; j < p->n_out; j++) {
+            t.place[p->n_in + j] = out[j] + t.begin;
+        }
         if (run_tile(&t)) {
             return 1;
         }
         for (int s = 0; t.end < n && s < p->n_slots; s++) {
             ptrdiff_t back = p->history[s];
             if (back) {
-                memmove(t.slots[s] - back, t.slots[s] + tile - back, (size_t)back * sizeof(double));
+                memmove(slots[s] - back, slots[s] + tile - back, (size_t)back * sizeof(double));
             }
         }
     }
@@ -236,10 +265,11 @@ static int run_tiles(const fc_program *p, const double *const *in, double *const
 }
 
 int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
-                     double *scratch) {
-    return p->kernel ? p->kernel->batch(p->par, in, out, n, scratch) : run_tiles(p, in, out, n, origin, scratch, 0);
+                     double *scratch, int remote) {
+    return p->kernel ? p->kernel->batch(p->par, in, out, n, scratch)
+                     : run_tiles(p, in, out, n, origin, scratch, remote, 0);
 }
 
 int fc_program_through(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
-    return run_tiles(p, in, out, n, 0, scratch, 1);
+    return run_tiles(p, in, out, n, 0, scratch, 0, 1);
 }

@@ -335,13 +335,13 @@ FC_INLINE v4 v4_scan_back(v4 a) {
 FC_EXTREMUM_SCANS(v4_max, v4_max)
 FC_EXTREMUM_SCANS(v4_min, v4_min)
 
-/* True when the lanes' sum is 0: `bad` adds up x - x, which is 0 for a finite x and NaN for any other. */
-FC_INLINE int v4_clean(v4 bad) {
-    double lanes[4];
-    v4_store(lanes, bad);
-    return lanes[0] + lanes[1] + lanes[2] + lanes[3] == 0.0;
-}
+/* True when the lanes' sum is 0: `bad` adds up x - x or x * 0, which is 0 for a finite x and NaN for any other. */
+FC_INLINE int v4_clean(v4 bad) { return v4_equal_bits(bad, v4_zero()) == 15; }
+#if defined(FC_VEC_AVX2) && defined(__FMA__)
+FC_INLINE v4 v4_note(v4 bad, v4 x) { return _mm256_fmadd_pd(x, v4_zero(), bad); }
+#else
 FC_INLINE v4 v4_note(v4 bad, v4 x) { return v4_add(bad, v4_sub(x, x)); }
+#endif
 
 /* x, then zeros. A constant mask: Valgrind 3.19 does not know vmovq from a high register, by which compilers set the rest
  * to zero. */

@@ -14,25 +14,28 @@
 #define FEW_SUMS 6
 #define FEW_MOMENTS 7
 
-int FC(all_finite)(const double *x, ptrdiff_t n) { /* a finite x times 0 is 0 */
-    double bad1 = 0.0;
-    v4 bad[8], zero = v4_zero();
+int FC(all_finite)(const double *x, ptrdiff_t n) {
+    v4 a = v4_zero(), b = a, c = a, d = a, e = a, f = a, g = a, h = a; /* not an array, which would be in memory */
+    double rest = 0.0;
     ptrdiff_t i = 0;
-    for (int l = 0; l < 8; l++) {
-        bad[l] = zero;
-    }
     for (; i + 32 <= n; i += 32) {
-        for (int l = 0; l < 8; l++) {
-            bad[l] = v4_add(bad[l], v4_mul(v4_load(x + i + 4 * l), zero));
-        }
+        a = v4_note(a, v4_load(x + i));
+        b = v4_note(b, v4_load(x + i + 4));
+        c = v4_note(c, v4_load(x + i + 8));
+        d = v4_note(d, v4_load(x + i + 12));
+        e = v4_note(e, v4_load(x + i + 16));
+        f = v4_note(f, v4_load(x + i + 20));
+        g = v4_note(g, v4_load(x + i + 24));
+        h = v4_note(h, v4_load(x + i + 28));
+    }
+    for (; i + 4 <= n; i += 4) {
+        a = v4_note(a, v4_load(x + i));
     }
     for (; i < n; i++) {
-        bad1 += x[i] * 0.0;
+        rest += x[i] - x[i];
     }
-    for (int l = 1; l < 8; l++) {
-        bad[0] = v4_add(bad[0], bad[l]);
-    }
-    return v4_clean(bad[0]) && bad1 == 0.0;
+    a = v4_add(v4_add(v4_add(a, b), v4_add(c, d)), v4_add(v4_add(e, f), v4_add(g, h)));
+    return v4_clean(a) && rest == 0.0;
 }
 
 static ptrdiff_t pitch_of(ptrdiff_t w) { return (w + 7) & ~(ptrdiff_t)3; }

@@ -2,7 +2,7 @@
  * the compiler, as in maps.c. */
 #include "indicators/operators/operator.h"
 
-#define JOINED(op, kinds, inputs, STRICTLY, RESULT)                                                                    \
+#define LOOP(op, kinds, inputs, RESULT)                                                                                \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         const double *x[FC_OP_IN] = {in[0], in[1], in[(inputs) > 2 ? 2 : 0], in[(inputs) > 3 ? 3 : 0]};                \
@@ -12,7 +12,9 @@
         for (ptrdiff_t i = 0; i < n; i++)                                                                              \
             out[i] = RESULT(x[0][i], x[1][i], x[2][i], x[3][i], number);                                               \
         return 0;                                                                                                      \
-    }                                                                                                                  \
+    }
+#define JOINED(op, kinds, inputs, STRICTLY, RESULT, TAKING)                                                            \
+    LOOP(op, kinds, inputs, RESULT)                                                                                    \
     static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
         (void)state;                                                                                                   \
         (void)commit;                                                                                                  \
@@ -24,7 +26,8 @@
                                            .kind = FC_MAP,                                                             \
                                            .strict = STRICTLY,                                                         \
                                            .block = op##_block,                                                        \
-                                           .step = op##_step}
+                                           .step = op##_step,                                                          \
+                                           .taking = TAKING}
 
 /* Each takes four values and the parameters, of which it uses its own. What is missing, NaN, makes the result missing;
  * looked for with |, which has no branch. */
@@ -35,11 +38,6 @@ FC_INLINE double distance_of(VALUES) {
     UNUSED(c + d);
     UNUSED(par);
     return fabs(a - b);
-}
-FC_INLINE double scaled_ratio_of(VALUES) {
-    double quotient = a / b, otherwise = par[0] + (a - a);
-    UNUSED(c + d);
-    return (b != 0.0 ? quotient : otherwise) * par[1];
 }
 FC_INLINE double where_greater_of(VALUES) {
     double x = a > b ? c : d;
@@ -52,17 +50,11 @@ FC_INLINE double surplus_of(VALUES) {
     UNUSED(par);
     return (a != a) | (b != b) ? NAN : x;
 }
+FC_INLINE double surplus_of_differences_of(VALUES) { return surplus_of(a - b, c - d, 0.0, 0.0, par); }
 FC_INLINE double within_of(VALUES) {
     double part = a - b, whole = c - b, share = part / whole * par[0], none = part - part;
     UNUSED(d);
     return whole != 0.0 ? share : none;
-}
-FC_INLINE double true_range_of(VALUES) {
-    double range = a - b, up = fabs(a - c), down = fabs(b - c), reach = up > down ? up : down;
-    double x = reach > range ? reach : range;
-    UNUSED(d);
-    UNUSED(par);
-    return (c != c) | (x != x) ? NAN : x;
 }
 FC_INLINE double money_flow_of(VALUES) {
     double spread = a - b, part = (c - b) - (a - c), flow = part / spread * d, x = spread > 0.0 ? flow : 0.0;
@@ -89,13 +81,14 @@ FC_INLINE double share_of(VALUES) {
     return b != b ? b : x;
 }
 
-JOINED(distance, "", 2, 3, distance_of);
-JOINED(scaled_ratio, "ff", 2, 1, scaled_ratio_of);
-JOINED(where_greater, "", 4, 0, where_greater_of);
-JOINED(surplus, "", 2, 0, surplus_of);
-JOINED(within, "f", 3, 3, within_of);
-JOINED(share, "", 2, 1, share_of);
-JOINED(true_range, "", 3, 7, true_range_of);
-JOINED(money_flow, "", 4, 15, money_flow_of);
-JOINED(balance, "", 4, 15, balance_of);
-JOINED(adaptive_rate, "ff", 3, 0, adaptive_rate_of);
+JOINED(distance, "", 2, 3, distance_of, NULL);
+JOINED(where_greater, "", 4, 0, where_greater_of, NULL);
+LOOP(surplus_of_differences, "", 4, surplus_of_differences_of)
+static const fc_taking surplus_taking[] = {{{"sub", "sub"}, surplus_of_differences_block, NULL},
+                                           {{NULL, NULL}, NULL, NULL}};
+JOINED(surplus, "", 2, 0, surplus_of, surplus_taking);
+JOINED(within, "f", 3, 3, within_of, NULL);
+JOINED(share, "", 2, 1, share_of, NULL);
+JOINED(money_flow, "", 4, 15, money_flow_of, NULL);
+JOINED(balance, "", 4, 15, balance_of, NULL);
+JOINED(adaptive_rate, "ff", 3, 0, adaptive_rate_of, NULL);

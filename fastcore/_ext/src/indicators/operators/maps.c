@@ -14,17 +14,9 @@
     (void)in;                                                                                                          \
     (void)commit
 
-#define MAP(op, kinds, inputs, STRICTLY, LOAD, STEP_LOAD, RESULT)                                                      \
-    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
-                          double *scratch) {                                                                           \
-        BLOCK_HEAD;                                                                                                    \
-        LOAD;                                                                                                          \
-        for (ptrdiff_t i = 0; i < n; i++)                                                                              \
-            out[i] = (RESULT);                                                                                         \
-        return 0;                                                                                                      \
-    }                                                                                                                  \
-    static int op##_checked(const double *par, void *carry, const double *const *in, double *restrict out,             \
-                            ptrdiff_t n, uint64_t mask) {                                                              \
+#define CHECKED(HOW, op, LOAD, RESULT)                                                                                 \
+    HOW int op##_checked(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,   \
+                         uint64_t mask) {                                                                              \
         uint64_t found = 0;                                                                                            \
         (void)par;                                                                                                     \
         (void)carry;                                                                                                   \
@@ -34,7 +26,30 @@
             found |= fc_of_bits(fc_bits_of(out[i]) & mask) == INFINITY ? ~UINT64_C(0) : 0;                             \
         }                                                                                                              \
         return found != 0;                                                                                             \
+    }
+#define LOOPS(op, LOAD, RESULT)                                                                                        \
+    static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
+                          double *scratch) {                                                                           \
+        BLOCK_HEAD;                                                                                                    \
+        LOAD;                                                                                                          \
+        for (ptrdiff_t i = 0; i < n; i++)                                                                              \
+            out[i] = (RESULT);                                                                                         \
+        return 0;                                                                                                      \
     }                                                                                                                  \
+    CHECKED(static, op, LOAD, RESULT)
+/* One loop for both, where quotients take most of the time. */
+#define LOOP(op, LOAD, RESULT)                                                                                         \
+    CHECKED(static FC_NOINLINE, op, LOAD, RESULT)                                                                      \
+    static int op##_block(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n,           \
+                          double *scratch) {                                                                           \
+        (void)scratch;                                                                                                 \
+        op##_checked(par, carry, in, out, n, FC_NOT_FINITE);                                                           \
+        return 0;                                                                                                      \
+    }
+#define MAP(op, kinds, inputs, STRICTLY, LOAD, STEP_LOAD, RESULT)                                                      \
+    LOOPS(op, LOAD, RESULT)                                                                                            \
+    ROW(op, kinds, inputs, STRICTLY, STEP_LOAD, RESULT, NULL)
+#define ROW(op, kinds, inputs, STRICTLY, STEP_LOAD, RESULT, TAKING)                                                    \
     static double op##_step(const double *par, void *state, const double *in, int commit) {                            \
         const ptrdiff_t i = 0;                                                                                         \
         STEP_HEAD;                                                                                                     \
@@ -49,16 +64,34 @@
                                            .strict = STRICTLY,                                                         \
                                            .checked = STRICTLY ? op##_checked : NULL,                                  \
                                            .block = op##_block,                                                        \
+                                           .taking = TAKING,                                                           \
                                            .step = op##_step}
 
+/* A table of what does the work of a first operator too. */
+#define TAKES(name, first, op)                                                                                         \
+    static const fc_taking name[] = {{{first, NULL}, op##_block, op##_checked}, {{NULL, NULL}, NULL, NULL}}
+
+/* Without commas, which part arguments. */
 #define LOAD1 const double *a = in[0]
-#define LOAD2 const double *a = in[0], *b = in[1]
-#define LOAD3 const double *a = in[0], *b = in[1], *c = in[2]
+#define LOAD2                                                                                                          \
+    LOAD1;                                                                                                             \
+    const double *b = in[1]
+#define LOAD3                                                                                                          \
+    LOAD2;                                                                                                             \
+    const double *c = in[2]
 #define STEP1 const double *a = in
-#define STEP2 const double *a = in, *b = in + 1
-#define STEP3 const double *a = in, *b = in + 1, *c = in + 2
-#define LOAD4 LOAD3, *d = in[3]
-#define STEP4 STEP3, *d = in + 3
+#define STEP2                                                                                                          \
+    STEP1;                                                                                                             \
+    const double *b = in + 1
+#define STEP3                                                                                                          \
+    STEP2;                                                                                                             \
+    const double *c = in + 2
+#define LOAD4                                                                                                          \
+    LOAD3;                                                                                                             \
+    const double *d = in[3]
+#define STEP4                                                                                                          \
+    STEP3;                                                                                                             \
+    const double *d = in + 3
 #define STRICTLY 15 /* in all inputs */
 #define LOOSELY 0
 #define WITH const double number = par[0]
@@ -80,6 +113,12 @@ FC_INLINE double greater_of(double a, double b) { return unless_missing(a, b, a 
 FC_INLINE double not_less_of(double a, double b) { return unless_missing(a, b, a >= b ? 1.0 : 0.0); }
 FC_INLINE double equal_of(double a, double b) { return unless_missing(a, b, a == b ? 1.0 : 0.0); }
 FC_INLINE double there_of(double a, double b) { return b - b == 0.0 ? a : NAN; }
+/* Each comparison leaves what is missing of the second value: c, then a and b. */
+FC_INLINE double true_range_of(double a, double b, double c) {
+    double range = a - b, up = fabs(a - c), down = fabs(b - c), reach = up > down ? up : down;
+    double x = range > reach ? range : reach;
+    return range != range ? range : x;
+}
 FC_INLINE double ratio_of(double a, double b, double number) {
     double quotient = a / b, otherwise = number + (a - a);
     return b != 0.0 ? quotient : otherwise;
@@ -95,7 +134,9 @@ FC_INLINE double inverse_of(double number) {
     int exponent = (int)(bits >> 52 & 0x7FF);
     return !(bits << 12) && exponent > 23 && exponent < 2023 ? 1.0 / number : 0.0;
 }
-#define OVER const double number = par[0], inverse = inverse_of(number)
+#define OVER                                                                                                           \
+    WITH;                                                                                                              \
+    const double inverse = inverse_of(number)
 #define QUOTIENT(x) (inverse != 0.0 ? (x) * inverse : (x) / number)
 
 UNARY(copy, STRICTLY, a[i]);
@@ -107,15 +148,23 @@ UNARY(ceil, STRICTLY, ceil(a[i]));
 UNARY(sign, LOOSELY, sign_of(a[i]));
 NUMBER(add_number, STRICTLY, a[i] + number);
 NUMBER(subtract_from, STRICTLY, number - a[i]);
-MAP(divide_by, "f", 1, STRICTLY, LOAD1; OVER, STEP1; OVER, QUOTIENT(a[i]));
 MAP(sum_over, "f", 2, STRICTLY, LOAD2; OVER, STEP2; OVER, QUOTIENT(a[i] + b[i]));
+TAKES(takes_add, "add", sum_over);
+LOOPS(divide_by, LOAD1; OVER, QUOTIENT(a[i]))
+ROW(divide_by, "f", 1, STRICTLY, STEP1; OVER, QUOTIENT(a[i]), takes_add);
 MAP(sum_of_three_over, "ff", 3, STRICTLY, LOAD3; OVER, STEP3; OVER, QUOTIENT(a[i] + b[i] + c[i] * par[1]));
 MAP(sum_of_four_over, "f", 4, STRICTLY, LOAD4; OVER, STEP4; OVER, QUOTIENT(a[i] + b[i] + c[i] + d[i]));
 NUMBER(times, STRICTLY, a[i] * number);
 
-#define WEIGHTS2 const double wa = par[0], wb = par[1]
-#define WEIGHTS3 WEIGHTS2, wc = par[2]
-#define WEIGHTS4 WEIGHTS3, wd = par[3]
+#define WEIGHTS2                                                                                                       \
+    const double wa = par[0];                                                                                          \
+    const double wb = par[1]
+#define WEIGHTS3                                                                                                       \
+    WEIGHTS2;                                                                                                          \
+    const double wc = par[2]
+#define WEIGHTS4                                                                                                       \
+    WEIGHTS3;                                                                                                          \
+    const double wd = par[3]
 MAP(combine_two, "ff", 2, STRICTLY, LOAD2; WEIGHTS2, STEP2; WEIGHTS2, a[i] * wa + b[i] * wb);
 MAP(combine_three, "fff", 3, STRICTLY, LOAD3; WEIGHTS3, STEP3; WEIGHTS3, a[i] * wa + b[i] * wb + c[i] * wc);
 MAP(combine_four, "ffff", 4, STRICTLY, LOAD4; WEIGHTS4, STEP4; WEIGHTS4, a[i] * wa + b[i] * wb + c[i] * wc + d[i] * wd);
@@ -132,7 +181,18 @@ BINARY(ge, LOOSELY, not_less_of(a[i], b[i]));
 BINARY(eq, LOOSELY, equal_of(a[i], b[i]));
 BINARY(there, LOOSELY, there_of(a[i], b[i]));
 MAP(constant, "f", 0, STRICTLY, WITH, WITH, number);
-MAP(ratio, "f", 2, 1, LOAD2; WITH, STEP2; WITH, ratio_of(a[i], b[i], number));
+#define WITH_BY                                                                                                        \
+    WITH;                                                                                                              \
+    const double by = par[1]
+LOOP(ratio_of_difference, LOAD3; WITH, ratio_of(a[i] - b[i], c[i], number))
+LOOP(ratio, LOAD2; WITH, ratio_of(a[i], b[i], number))
+TAKES(ratio_takes, "sub", ratio_of_difference);
+ROW(ratio, "f", 2, 1, STEP2; WITH, ratio_of(a[i], b[i], number), ratio_takes);
+LOOP(scaled_ratio_of_difference, LOAD3; WITH_BY, ratio_of(a[i] - b[i], c[i], number) * by)
+LOOP(scaled_ratio, LOAD2; WITH_BY, ratio_of(a[i], b[i], number) * by)
+TAKES(scaled_ratio_takes, "sub", scaled_ratio_of_difference);
+ROW(scaled_ratio, "ff", 2, 1, STEP2; WITH_BY, ratio_of(a[i], b[i], number) * by, scaled_ratio_takes);
+MAP(true_range, "", 3, 7, LOAD3, STEP3, true_range_of(a[i], b[i], c[i]));
 MAP(where, "", 3, LOOSELY, LOAD3, STEP3, chosen(a[i], b[i], c[i]));
 
 /* ---- functions by arithmetic, for arguments in their range, else by the library; FLAT: by that in vectors too ---- */

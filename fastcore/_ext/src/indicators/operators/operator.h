@@ -43,6 +43,14 @@ typedef struct {
     double result[FC_CHAIN][FC_SEGMENT], left[FC_SEGMENT / 4][FC_CHAIN][FC_CHAIN];
 } fc_chain;
 
+/* Block and checked of an operator that also does the work of those that make its first two inputs, or one of these: it is
+ * given their inputs in place of what they make. */
+typedef struct {
+    const char *of[2]; /* the names of these; NULL: that input is given as it is */
+    int (*block)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, double *scratch);
+    int (*checked)(const double *par, void *carry, const double *const *in, double *out, ptrdiff_t n, uint64_t mask);
+} fc_taking;
+
 typedef struct fc_operator {
     const char *name;
     const char
@@ -51,6 +59,7 @@ typedef struct fc_operator {
     int n_in;
     fc_kind kind;
     int strict; /* of a map, bit j: no result is finite where input j is not */
+    int declines; /* whether block declines by itself when an input is not finite */
     ptrdiff_t (*lag)(const double *par); /* bars of its inputs before the first result; NULL: none */
     ptrdiff_t (*scratch)(const double *par); /* doubles that block needs; NULL: none */
     /* n results, out[0] that of the bar at in[j][0]; a window reads from in[j][-lag] on. 1 if it declines, 0 if done. */
@@ -62,7 +71,7 @@ typedef struct fc_operator {
      * declines. out may be in. NULL: none. */
     ptrdiff_t (*chain)(const fc_chain *chain, void *const *carry, const double *in, double *out, ptrdiff_t n);
     ptrdiff_t many; /* bars that block is best given at a time; 0: any number */
-    int declines; /* whether block declines by itself when an input is not finite */
+    const fc_taking *taking; /* up to the one of no operators; NULL: none */
     size_t carry; /* bytes that block keeps; 0 bytes before the first bar unless begin says otherwise */
     void (*begin)(const double *par, void *carry);
     void (*skip)(void *kept, ptrdiff_t bars); /* of a carry or a state that is new: so many bars came before; or NULL */

@@ -291,27 +291,36 @@ FC_INLINE double total_push(const double *par, memory *s, const double *in, int 
     return sum;
 }
 ONE_ROW(total, 1, memory, value, total_push)
-static int total_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
-                       double *scratch) {
-    memory *s = carry;
-    const double *x = in[0];
+/* Of bars, or of the products of two series. */
+FC_INLINE int totals(memory *s, const double *const *in, double *restrict out, ptrdiff_t n, int products) {
     v4 all = v4_all(s->value);
     ptrdiff_t i = 0;
-    (void)par;
-    (void)scratch;
     for (; i + 4 <= n; i += 4) {
-        v4 sums = v4_scan(v4_load(x + i));
+        v4 x = v4_load(in[0] + i), sums = v4_scan(products ? v4_mul(x, v4_load(in[1] + i)) : x);
         v4_store(out + i, v4_add(all, sums));
         all = v4_add(all, v4_last(sums));
     }
     double sum = v4_one(all);
     for (; i < n; i++) {
-        out[i] = sum += x[i];
+        out[i] = sum += products ? in[0][i] * in[1][i] : in[0][i];
     }
     s->value = sum;
     return !fc_finite(sum); /* what is not finite never leaves the sum */
 }
-REMEMBERING(total, "", 1, memory, total_push, NULL, 1, LANES(total, one_row));
+static int total_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                       double *scratch) {
+    (void)par;
+    (void)scratch;
+    return totals(carry, in, out, n, 0);
+}
+static int total_of_products(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
+                             double *scratch) {
+    (void)par;
+    (void)scratch;
+    return totals(carry, in, out, n, 1);
+}
+static const fc_taking total_taking[] = {{{"mul", NULL}, total_of_products, NULL}, {{NULL, NULL}, NULL, NULL}};
+REMEMBERING(total, "", 1, memory, total_push, NULL, 1, .taking = total_taking, LANES(total, one_row));
 
 /* ---- smooth, apart: exponential averages ---- */
 
@@ -336,8 +345,24 @@ static void smooth_begin(const double *par, void *carry) {
 }
 
 /* Takes bars until the average is seeded, at out[i]; returns how many it took. */
-FC_INLINE ptrdiff_t seed(fc_smooth_carry *s, const double *x, double *out, ptrdiff_t n, int apart) {
-    ptrdiff_t i = 0;
+static ptrdiff_t seed(fc_smooth_carry *s, const double *x, double *out, ptrdiff_t n, int apart) {
+    ptrdiff_t i = 0, period = (ptrdiff_t)s->start.period;
+    if (s->start.seen == 0 && n >= period) { /* as below */
+        double sum = 0.0, latest = x[period - 1];
+        for (; i < period; i++) {
+            sum += x[i] - x[0];
+            out[i] = NAN;
+        }
+        double distance = (x[0] - latest) + sum / (double)period;
+        if (FC_LIKELY(fc_finite(distance))) {
+            s->start.seen = period;
+            s->average.before = latest;
+            s->average.apart = distance;
+            out[period - 1] = apart ? distance : latest + distance;
+            return period;
+        }
+        i = 0;
+    }
     for (; i < n && s->start.seen < s->start.period; i++) {
         double distance = fc_push_apart(&s->start, x[i], 1);
         out[i] = apart ? distance : x[i] + distance;
