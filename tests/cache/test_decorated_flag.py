@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -214,6 +215,41 @@ def test_flipping_while_threads_call_loses_nothing(backend: str, other: str) -> 
     assert wrong == []
     assert sorted(number.cache) == list(range(50))
     assert twin_of(number.cache) == backend
+
+
+@pytest.mark.parametrize("how", ["thread", "loop"])
+def test_a_computation_that_ends_after_the_cache_has_moved_is_over(backend: str, other: str, how: str) -> None:
+    clock, calls = Clock(), []
+    began, go = threading.Event(), threading.Event()
+
+    @cached(ttl=10, timer=clock)
+    def number(n: int) -> int:
+        calls.append(n)
+        began.set()
+        assert go.wait(60)
+        return n
+
+    @cached(ttl=10, timer=clock)
+    async def awaited(n: int) -> int:
+        calls.append(n)
+        began.set()
+        assert await asyncio.to_thread(go.wait, 60)
+        return n
+
+    def call() -> int:
+        return number(1) if how == "thread" else asyncio.run(awaited(1))
+
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(call)
+        assert began.wait(60)
+        with flags.override("cache", other):
+            moved = number if how == "thread" else awaited
+            assert twin_of(moved.cache) == other
+            go.set()
+            assert first.result(60) == 1
+            clock.tick(20)
+            assert call() == 1  # it does not wait for the first
+    assert calls == [1, 1]
 
 
 def test_a_key_that_flips_the_flag_while_it_is_compared(other: str) -> None:

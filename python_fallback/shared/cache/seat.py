@@ -54,7 +54,7 @@ class Seat:
         As of `Flight`.
     """
 
-    __slots__ = ("_cache", "_find", "_flight", "_held", "_key", "_tags", "_token", "outer", "permit", "value")
+    __slots__ = ("_cache", "_find", "_flight", "_flights", "_held", "_key", "_tags", "_token", "outer", "permit", "value")
 
     def __init__(self, cache: Any, key: Any, find: Callable[[], Any] | None = None, tags: Iterable[Any] = ()) -> None:
         self._cache = cache
@@ -71,7 +71,7 @@ class Seat:
         while True:
             held, flight, leading = flights.board(HashedKey(self._key), self._tags)
             if leading:
-                self._lead(held, flight)
+                self._lead(flights, held, flight)
                 return self
             mine = aboard.get()
             landed = threading.Event()
@@ -87,9 +87,9 @@ class Seat:
             if self.value is not MISSING:
                 return self
 
-    def _lead(self, held: HashedKey, flight: Flight) -> None:
+    def _lead(self, flights: Flights, held: HashedKey, flight: Flight) -> None:
         self._flight, self.permit = flight, flight.permit
-        self._held = held
+        self._flights, self._held = flights, held  # these move to the other twin; the cache has others then
         self.outer = sys.exception()
         self._token: Token[tuple[Flight, ...]] = aboard.set((*aboard.get(), flight))
         try:
@@ -103,7 +103,7 @@ class Seat:
         if flight is None:
             return
         aboard.reset(self._token)
-        self._cache._flights.remove(self._held)
+        self._flights.remove(self._held)
         if error is None:
             flight.land(self.value)
         elif isinstance(error, Exception) or is_cancellation(error):
@@ -218,7 +218,7 @@ async def fly_async(
             return await _finish(compute([]))
         try:
             if leading:
-                _start(loop, flight, flights, held, _lead_async(cache, held, flight, compute, find))
+                _start(loop, flight, flights, held, _lead_async(cache, flights, held, flight, compute, find))
             if flight.loop is loop:
                 await landed
             else:
@@ -265,6 +265,7 @@ async def _finish(result: Any) -> Any:
 
 async def _lead_async(
     cache: Any,
+    flights: Flights,
     held: HashedKey,
     flight: Flight,
     compute: Callable[[list[None]], Awaitable[Any] | Any],
@@ -284,7 +285,7 @@ async def _lead_async(
         failed = error
     finally:
         flight.task = None  # it holds this flight, through its context
-        cache._flights.remove(held)
+        flights.remove(held)
         if failed is None:
             flight.land(value)
         else:
