@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastcore.indicators import FUNCTIONS
 from fastcore.indicators.registry import INDICATORS, Indicator, Param
 from python_fallback.shared.indicators import missing_data, program_of
 
@@ -66,15 +67,21 @@ PROGRAM_DEFAULTS = list(every_case(PROGRAM_ROWS, (-2,)))
 
 
 def walk(bars: int, seed: int = 0, start: float = 100.0, step: float = 1.0) -> dict[str, Any]:
-    """A random walk with a range about each bar and a volume: every input by its name."""
+    """A random walk with a range about each bar and a volume: every input by its name, in arrays of the caller's."""
+    found = {name: x.copy() for name, x in _walk(bars, seed, start, step).items()}
+    return {"real": found["close"], "real0": found["high"], "real1": found["low"], **found}
+
+
+@functools.lru_cache(maxsize=256)
+def _walk(bars: int, seed: int, start: float, step: float) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     close = start + step * np.cumsum(rng.normal(size=bars))
     high = close + step * rng.random(bars)
     low = close - step * rng.random(bars)
     volume = np.round(1e6 * rng.random(bars))
     opened = low + (high - low) * rng.random(bars)
-    bar = {"open": opened, "high": high, "low": low, "close": close, "volume": volume}
-    return {"real": close, "real0": high, "real1": low, "periods": np.floor(rng.uniform(1.0, 35.0, bars)), **bar}
+    periods = np.floor(rng.uniform(1.0, 35.0, bars))
+    return {"periods": periods, "open": opened, "high": high, "low": low, "close": close, "volume": volume}
 
 
 @functools.cache
@@ -95,6 +102,12 @@ def real_prices() -> dict[str, dict[str, Any]]:
             **bars,
         }
     return found
+
+
+def on_twin(backend: str, name: str) -> Any:
+    """The function of that name on one twin, whatever the flag says; changing the flag takes longer than most calls."""
+    function = FUNCTIONS[name]
+    return function.candidate if backend == "compiled" else function.control
 
 
 def inputs_of(row: Indicator, bars: dict[str, Any]) -> list[Any]:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import polars as pl
-import pytest
 
+from tests.indicators.arrays import assert_array_equal
 from tests.indicators.cases import CASES, DEFAULTS, Case, call
+from tests.indicators.turns import in_turn
 
 Run = Callable[[ModuleType, Case, list[Any]], list[Any]]
 
@@ -59,23 +60,29 @@ def extended(ta: ModuleType, case: Case, inputs: list[Any]) -> list[Any]:
 
 def updated(ta: ModuleType, case: Case, inputs: list[Any]) -> list[Any]:
     live = _definition(ta, case).live()
-    values = []
+    peeked, values = [], []
     for bar in zip(*(x.tolist() for x in inputs)):
-        peeked = _outputs(live.peek(*bar))
-        values.append(_outputs(live.update(*bar)))
-        np.testing.assert_array_equal(peeked, values[-1])
-    return [np.array(x) for x in zip(*values)] if values else [np.empty(0) for _ in case.row.outputs]
+        peeked.append(live.peek(*bar))
+        values.append(live.update(*bar))
+    assert_array_equal(peeked, values)
+    rows = list(map(tuple, values)) if case.row.result else values
+    return list(np.reshape(rows, (-1, len(case.row.outputs))).T)
 
 
 def board(ta: ModuleType, case: Case, inputs: list[Any]) -> list[Any]:
     """The last of two symbols, the first of which is another series, and has a gap from time to time."""
     columns = [f"c{i}" for i in range(len(inputs))]
     made = ta.Plan(one=_definition(ta, case, **dict(zip(case.row.inputs, columns)))).live(symbols=2)
-    values = []
-    for t, bar in enumerate(zip(*(x.tolist() for x in inputs))):
-        made.update(**{name: [np.nan if t % 7 == 3 else t + 1.0, x] for name, x in zip(columns, bar)})
-        values.append([x[1] for x in _outputs(made["one"])])
-    return [np.array(x) for x in zip(*values)] if values else [np.empty(0) for _ in case.row.outputs]
+    outputs = made["one"] if case.row.result else (made["one"],)
+    bars = np.arange(len(inputs[0]))
+    other = np.where(bars % 7 == 3, np.nan, bars + 1.0)
+    panels = dict(zip(columns, (np.column_stack([other, x]) for x in inputs)))
+    values = np.empty((len(outputs), len(bars)))
+    for t in range(len(bars)):
+        made.update(**{name: panel[t] for name, panel in panels.items()})
+        for output, found in zip(outputs, values):
+            found[t] = output[1]
+    return list(values)
 
 
 FORMS: dict[str, Run] = {
@@ -86,6 +93,4 @@ FORMS: dict[str, Run] = {
 _PAIRS = [(form, case) for form in (function, extended) for case in CASES]
 _PAIRS += [(form, case) for form in FORMS.values() if form not in (function, extended) for case in DEFAULTS]
 
-each_form_of_each_case = pytest.mark.parametrize(
-    ("form", "case"), _PAIRS, ids=[f"{form.__name__}-{case}" for form, case in _PAIRS]
-)
+each_form_of_each_case = in_turn("form, case", _PAIRS)

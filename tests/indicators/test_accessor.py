@@ -14,6 +14,7 @@ import pytest
 
 import fastcore.indicators.accessor  # noqa: F401
 from fastcore.indicators import ATR, MACD, RSI, Plan
+from tests.indicators.arrays import assert_array_equal
 
 PLAN = Plan(rsi=RSI(5), macd=MACD(3, 5, 3), atr=ATR(4))
 
@@ -48,12 +49,12 @@ def test_symbols_in_a_multiindex_and_in_groups(ta: ModuleType) -> None:
     index = pd.MultiIndex.from_product([["A", "B"], times], names=["symbol", "time"])
     frame: Any = bars().set_index(index)
     expected = pd.concat([ta.rsi(frame["close"].xs(one), 5) for one in ("A", "B")]).to_numpy()
-    np.testing.assert_array_equal(frame.fast.rsi(5), expected)
-    np.testing.assert_array_equal(frame.fast.plan(PLAN)["rsi"], expected)
+    assert_array_equal(frame.fast.rsi(5), expected)
+    assert_array_equal(frame.fast.plan(PLAN)["rsi"], expected)
     grouped = frame.reset_index().groupby("symbol")
-    np.testing.assert_array_equal(grouped["close"].transform(lambda close: close.fast.rsi(5)), expected)
+    assert_array_equal(grouped["close"].transform(lambda close: close.fast.rsi(5)), expected)
     by_frame = grouped[["close", "high", "low"]].apply(lambda group: group.fast.atr(4))
-    np.testing.assert_array_equal(np.ravel(by_frame), frame.fast.atr(4))
+    assert_array_equal(np.ravel(by_frame), frame.fast.atr(4))
 
 
 def test_a_lazy_frame_stays_lazy(ta: ModuleType) -> None:

@@ -8,44 +8,35 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from tests.indicators.arrays import assert_allclose
 from tests.indicators.cases import CASES, Case, call, inputs_of, walk
+from tests.indicators.exact import mean_deviation, root, sliding, whole
+from tests.indicators.turns import in_turn
 
 OFFSETS = [0.0, 1e4, 1e8, -1e8]
 PERIODS = [2, 5, 30, 200]
 
 
-def exact_windows(x: np.ndarray, period: int) -> list[list[Fraction]]:
-    exact = [Fraction(value) for value in x.tolist()]
-    return [exact[end - period : end] for end in range(period, len(exact) + 1)]
-
-
-def square_root(value: Fraction) -> float:
-    return float(np.sqrt(np.longdouble(value.numerator) / np.longdouble(value.denominator))) if value else 0.0
-
-
-def deviations(x: np.ndarray, period: int) -> np.ndarray:
-    found = []
-    for window in exact_windows(x, period):
-        mean = sum(window) / period
-        # Scaled by a power of four, so that the quotient of the integers keeps its digits.
-        variance = sum((value - mean) ** 2 for value in window) / period
-        found.append(square_root(Fraction(round(variance * 4**80), 4**80)))
-    return np.array(found)
-
-
-@pytest.mark.parametrize("offset", OFFSETS)
-@pytest.mark.parametrize("period", PERIODS)
+@in_turn("offset", OFFSETS)
+@in_turn("period", PERIODS)
 def test_means_are_exact_to_the_last_digits(ta: ModuleType, offset: float, period: int) -> None:
     x = walk(300, start=offset)["real"]
-    expected = [float(sum(window) / period) for window in exact_windows(x, period)]
-    np.testing.assert_allclose(ta.sma(x, period)[period - 1 :], expected, rtol=1e-14, atol=1e-13)
+    values, unit = whole(x)
+    expected = [float(Fraction(sum(window), period * unit)) for window in sliding(values, period)]
+    assert_allclose(ta.sma(x, period)[period - 1 :], expected, rtol=1e-14, atol=1e-13)
 
 
-@pytest.mark.parametrize("offset", OFFSETS)
-@pytest.mark.parametrize("period", PERIODS)
+@in_turn("offset", OFFSETS)
+@in_turn("period", PERIODS)
 def test_deviations_are_accurate_at_large_offsets(ta: ModuleType, offset: float, period: int) -> None:
     x = walk(300, start=offset)["real"]
-    np.testing.assert_allclose(ta.stddev(x, period)[period - 1 :], deviations(x, period), rtol=1e-11)
+    values, unit = whole(x)
+    expected = []
+    for window in sliding(values, period):
+        total = sum(window)
+        variance = Fraction(sum((period * value - total) ** 2 for value in window), period**3)
+        expected.append(float(root(variance) / unit))
+    assert_allclose(ta.stddev(x, period)[period - 1 :], expected, rtol=1e-11)
 
 
 def test_deviations_of_constant_prices_are_zero(ta: ModuleType) -> None:
@@ -57,8 +48,8 @@ def test_deviations_of_constant_prices_are_zero(ta: ModuleType) -> None:
     assert np.all(ta.bbands(x, 10).upper[109:200] == ta.sma(x, 10)[109:200])
 
 
-@pytest.mark.parametrize("spike", [1e16, -1e16, 1e100])
-@pytest.mark.parametrize("case", [case for case in CASES if case.by_window], ids=str)
+@in_turn("spike", [1e16, -1e16, 1e100])
+@in_turn("case", [case for case in CASES if case.by_window])
 def test_a_spike_leaves_no_trace_after_it_leaves_the_window(ta: ModuleType, case: Case, spike: float) -> None:
     clean = inputs_of(case.row, walk(5000))
     spiked = [x.copy() for x in clean]
@@ -67,7 +58,7 @@ def test_a_spike_leaves_no_trace_after_it_leaves_the_window(ta: ModuleType, case
     function = getattr(ta, case.row.name)
     after = slice(1001 + case.row.lookback(*map(int, case.params)), None)
     for ours, expected in zip(call(function, case, spiked), call(function, case, clean)):
-        np.testing.assert_allclose(ours[after], expected[after], rtol=1e-12, atol=1e-11)
+        assert_allclose(ours[after], expected[after], rtol=1e-12, atol=1e-11)
 
 
 @pytest.mark.parametrize("period", [3, 17, 100])
@@ -80,10 +71,8 @@ def test_a_variance_beyond_the_largest_float_is_infinite(ta: ModuleType, period:
     live = definition.live()
     for ours, clean in ((ta.stddev(spiked, period), ta.stddev(x, period)), (ta.var(spiked, period), ta.var(x, period))):
         assert np.all(np.isposinf(ours[seen]))
-        np.testing.assert_allclose(np.delete(ours, seen), np.delete(clean, seen), rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(
-        [live.update(value) for value in spiked], ta.stddev(spiked, period), rtol=1e-12, atol=1e-12
-    )
+        assert_allclose(np.delete(ours, seen), np.delete(clean, seen), rtol=1e-12, atol=1e-12)
+    assert_allclose([live.update(value) for value in spiked], ta.stddev(spiked, period), rtol=1e-12, atol=1e-12)
 
 
 def test_tiny_prices_keep_full_precision(ta: ModuleType) -> None:
@@ -93,7 +82,7 @@ def test_tiny_prices_keep_full_precision(ta: ModuleType) -> None:
         usual = call(getattr(ta, case.row.name), case, inputs_of(case.row, walk(300)))
         for ours, expected in zip(scaled, usual):
             ratio = 1.0 if case.row.name in ("rsi", "stoch") else 1e-12
-            np.testing.assert_allclose(ours, expected * ratio, rtol=1e-8, atol=1e-11 * ratio)
+            assert_allclose(ours, expected * ratio, rtol=1e-8, atol=1e-11 * ratio)
 
 
 def test_rsi_reaches_0_and_100_exactly(ta: ModuleType) -> None:
@@ -117,8 +106,7 @@ def test_mean_deviations_of_wide_windows_are_exact_whatever_else_there_is(ta: Mo
         1e-300 * moving,
     ):
         found = ta.avgdev(x, window)
+        values, unit = whole(x)
         for end in range(window, 2401, 97):
-            values = [Fraction(value) for value in x[end - window : end].tolist()]
-            mean = sum(values) / window
-            exact = float(sum(abs(value - mean) for value in values) / window)
-            np.testing.assert_allclose(found[end - 1], exact, rtol=1e-10)
+            exact = float(mean_deviation(values[end - window : end]) / unit)
+            assert found[end - 1] == pytest.approx(exact, rel=1e-10, abs=0.0)

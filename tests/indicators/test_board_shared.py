@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from fastcore.indicators import BBANDS, EMA, MACD, MAX, OBV, SMA, STDDEV, Plan
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import walk
 
 PLAN = Plan(mean=SMA(3), ema=EMA(2), band=BBANDS(4), line=MACD(2, 3, 2))
@@ -25,7 +26,7 @@ def outputs(board: Any) -> Any:
 
 def assert_same(one: Any, two: Any) -> None:
     for ours, theirs in zip(outputs(one), outputs(two), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+        assert_array_equal(ours, theirs)
 
 
 def begun(symbols: int) -> Any:
@@ -161,7 +162,7 @@ def test_windows_of_every_length_at_every_tick(ta: ModuleType, period: int) -> N
             ("deviation", max(period, 2), np.std),
         ):
             wanted = law(data[:, t + 1 - n : t + 1], axis=1) if t + 1 >= n else np.full(symbols, np.nan)
-            np.testing.assert_allclose(board[name], wanted, rtol=1e-12, atol=1e-12, err_msg=f"{name} at {t}")
+            assert_allclose(board[name], wanted, rtol=1e-12, atol=1e-12, err_msg=f"{name} at {t}")
 
 
 @pytest.mark.parametrize("bars", [10, 500, 20_000])

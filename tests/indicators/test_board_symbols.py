@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fastcore.indicators import ATR, EMA, MACD, MAX, OBV, RSI, SMA, STDDEV, VWAP, WMA, Board, Plan
+from tests.indicators.arrays import assert_array_equal
 
 PLAN = Plan(
     sma=SMA(5), sd=STDDEV(5), top=MAX(4), rsi=RSI(6), macd=MACD(3, 5, 3), atr=ATR(4), obv=OBV(), vwap=VWAP(), wma=WMA(5)
@@ -44,7 +45,7 @@ def assert_symbol(board: Board, symbol: int, bars: dict[str, Any], names: Any = 
         definition = PLAN.definitions[name]
         live = definition.live(*[bars[column] for column in definition.columns])
         ours = [float(x[symbol]) for x in flat(board[name])]
-        np.testing.assert_array_equal(ours, flat(live.value), err_msg=f"{name} of {symbol}")
+        assert_array_equal(ours, flat(live.value), err_msg=f"{name} of {symbol}")
 
 
 def test_added_symbols_go_on_like_the_others(ta: ModuleType) -> None:
@@ -69,7 +70,7 @@ def test_a_reset_symbol_begins_again(ta: ModuleType) -> None:
     data = panel(6)
     board = PLAN.live(history=part(data, slice(None), 0, 20))
     board.reset(at=[1, 4])
-    np.testing.assert_array_equal(np.isnan(board["macd"].signal)[:5], [False, True, False, False, True])
+    assert_array_equal(np.isnan(board["macd"].signal)[:5], [False, True, False, False, True])
     for t in range(20, BARS):
         tick(board, data, t)
     for symbol in range(6):
@@ -116,7 +117,7 @@ def test_ready_says_which_symbols_have_every_value(ta: ModuleType) -> None:
         board.update(close=[1.0, 2.0, 3.0])
         assert not board.ready.any()
     board.update(close=[1.0, np.nan, 3.0])
-    np.testing.assert_array_equal(board.ready, [True, False, True])
+    assert_array_equal(board.ready, [True, False, True])
 
 
 def test_what_cannot_be_added_or_reset_is_refused(ta: ModuleType) -> None:

@@ -19,7 +19,9 @@ import pytest
 
 from fastcore import indicators
 from fastcore.indicators import ATR, MACD, OBV, RSI, SMA, Plan
+from tests.indicators.arrays import assert_array_equal
 from tests.indicators.cases import DEFAULTS, Case, call
+from tests.indicators.turns import in_turn
 
 D = Decimal
 OHLCV = ["open", "high", "low", "close", "volume"]
@@ -36,7 +38,7 @@ EMPTY = {
 
 
 @pytest.mark.parametrize("make", EMPTY.values(), ids=list(EMPTY))
-@pytest.mark.parametrize("case", DEFAULTS, ids=str)
+@in_turn("case", DEFAULTS)
 def test_an_empty_column_gives_an_empty_result(ta: ModuleType, case: Case, make: Any) -> None:
     column = make()
     for output in call(getattr(ta, case.row.name), case, [column for _ in case.row.inputs]):
@@ -71,10 +73,10 @@ NUMBERS = {
 @pytest.mark.parametrize("name", NUMBERS)
 def test_numbers_without_a_numpy_dtype(ta: ModuleType, name: str) -> None:
     make, expected = NUMBERS[name]
-    np.testing.assert_array_equal(np.asarray(ta.sma(make(), 1)), expected)
+    assert_array_equal(np.asarray(ta.sma(make(), 1)), expected)
     frame = {"close": make()}
     frame_of = pl.DataFrame if isinstance(frame["close"], pl.Series) else pd.DataFrame
-    np.testing.assert_array_equal(np.asarray(Plan(sma=SMA(1))(frame_of(frame))["sma"]), expected)
+    assert_array_equal(np.asarray(Plan(sma=SMA(1))(frame_of(frame))["sma"]), expected)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_the_columns_of_one_ticker(ta: ModuleType, shape: Any) -> None:
     result = PLAN(frame)
     flat = tickers(["MSFT"]).droplevel("Ticker", axis=1)
     pd.testing.assert_frame_equal(result, PLAN(flat))
-    np.testing.assert_array_equal(result["sma"], ta.sma(flat["Close"], 3))
+    assert_array_equal(result["sma"], ta.sma(flat["Close"], 3))
     pd.testing.assert_frame_equal(frame, before)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from fastcore import indicators
 from fastcore.dispatch import flags
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import walk
 
 BARS = walk(400)
@@ -44,7 +45,7 @@ def test_a_function_gives_its_definition(ta: ModuleType) -> None:
         (force(volume=BARS["volume"], close=BARS["close"], timeperiod=5), 5),
         (force(5)(BARS["close"], BARS["volume"]), 5),
     ):
-        np.testing.assert_allclose(got, expected_force(period), rtol=1e-9, atol=1e-6)
+        assert_allclose(got, expected_force(period), rtol=1e-9, atol=1e-6)
     assert force(13).lookback == 13
 
 
@@ -53,8 +54,8 @@ def test_several_outputs_have_names(ta: ModuleType) -> None:
     assert type(result).__name__ == "ChannelResult"
     high, low = pd.Series(BARS["high"]), pd.Series(BARS["low"])
     spread = 2.0 * (high - low).rolling(7).mean()
-    np.testing.assert_allclose(result.upper, high.rolling(7).max() + spread, rtol=1e-12)
-    np.testing.assert_allclose(result.lower, low.rolling(7).min() - spread, rtol=1e-12)
+    assert_allclose(result.upper, high.rolling(7).max() + spread, rtol=1e-12)
+    assert_allclose(result.lower, low.rolling(7).min() - spread, rtol=1e-12)
 
 
 def test_live_plan_and_board(ta: ModuleType) -> None:
@@ -63,18 +64,18 @@ def test_live_plan_and_board(ta: ModuleType) -> None:
     for close, volume in zip(BARS["close"][:200].tolist(), BARS["volume"][:200].tolist()):
         live.update(close, volume)
     assert live.peek(1.0, 2.0) == live.copy().update(1.0, 2.0)
-    np.testing.assert_allclose(live.value, whole[199], rtol=1e-12, atol=1e-6)
+    assert_allclose(live.value, whole[199], rtol=1e-12, atol=1e-6)
     plan = ta.Plan(force=force(13), wide=channel(5, 1.5), rsi=ta.RSI(14))
     frame = plan(pd.DataFrame(BARS))
     assert list(frame) == ["force", "wide_upper", "wide_lower", "rsi"]
-    np.testing.assert_array_equal(frame["force"], whole)
+    assert_array_equal(frame["force"], whole)
     names = ("close", "volume", "high", "low")
     board = plan.live(symbols=2, history={name: np.stack([BARS[name]] * 2) for name in names})
-    np.testing.assert_allclose(board["force"], [whole[-1]] * 2, rtol=1e-12)
+    assert_allclose(board["force"], [whole[-1]] * 2, rtol=1e-12)
     again = pickle.loads(pickle.dumps(board))
     for one in (board, again):
         one.update(**{name: [3.0, 4.0] for name in names})
-    np.testing.assert_array_equal(board["wide"].upper, again["wide"].upper)
+    assert_array_equal(board["wide"].upper, again["wide"].upper)
 
 
 def test_series_come_back_as_series(ta: ModuleType) -> None:

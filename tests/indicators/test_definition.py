@@ -14,10 +14,12 @@ import pytest
 
 from fastcore import indicators
 from fastcore.indicators.registry import INDICATORS, INPUTS, Indicator
+from tests.indicators.arrays import assert_array_equal
 from tests.indicators.cases import CASES, DEFAULTS, Case, call, inputs_of, walk
+from tests.indicators.turns import in_turn
 
-each_row = pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: row.name)
-each_case = pytest.mark.parametrize("case", CASES, ids=str)
+each_row = in_turn("row", INDICATORS.values())
+each_case = in_turn("case", CASES)
 
 
 def define(case: Case) -> Any:
@@ -31,7 +33,7 @@ def test_calling_a_definition_equals_calling_the_function(ta: ModuleType, case: 
     expected = call(getattr(ta, case.row.name), case, inputs)
     for result in (define(case)(*inputs), define(case)(**dict(zip(case.row.inputs, inputs)))):
         for ours, theirs in zip(result if case.row.result else (result,), expected):
-            np.testing.assert_array_equal(ours, theirs)
+            assert_array_equal(ours, theirs)
 
 
 @each_case
@@ -43,7 +45,7 @@ def test_repr_evaluates_to_an_equal_definition(case: Case) -> None:
 
 
 @each_case
-@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy, lambda d: pickle.loads(pickle.dumps(d))])
+@in_turn("clone", [copy.copy, copy.deepcopy, lambda d: pickle.loads(pickle.dumps(d))])
 def test_equal_definitions_are_one_key(case: Case, clone: Any) -> None:
     definition = type(define(case))(**define(case).params, **{case.row.inputs[-1]: "mine"})
     again = clone(definition)

@@ -11,12 +11,14 @@ import talib
 from talib import abstract
 
 from fastcore.indicators.registry import INDICATORS, Indicator, rolling
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import CASES, DEFAULTS, PROGRAM_CASES, Case, call, inputs_of, real_prices, walk
+from tests.indicators.turns import in_turn
 
 IN_TALIB = [row for row in INDICATORS.values() if row.group != rolling.GROUP]
-each_row = pytest.mark.parametrize("row", IN_TALIB, ids=lambda row: row.name)
-each_case = pytest.mark.parametrize("case", CASES, ids=str)
-each_program = pytest.mark.parametrize("case", [case for case in PROGRAM_CASES if case.row in IN_TALIB], ids=str)
+each_row = in_turn("row", IN_TALIB)
+each_case = in_turn("case", CASES)
+each_program = in_turn("case", [case for case in PROGRAM_CASES if case.row in IN_TALIB])
 
 
 # Results that are volumes, or sums of them, and not prices; the squares and the quotients of prices.
@@ -47,8 +49,8 @@ def talib_outputs(case: Case, inputs: list[Any]) -> tuple[Any, ...]:
 def assert_same(ours: tuple[Any, ...], theirs: tuple[Any, ...], what: str, scale: float) -> None:
     """Equal within 1e-9; the absolute part is for results that are differences of `scale`."""
     for place, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        np.testing.assert_array_equal(np.isnan(a), np.isnan(b), err_msg=f"{what}, output {place}: where NaN stands")
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11 * scale, err_msg=f"{what}, output {place}")
+        assert_array_equal(np.isnan(a), np.isnan(b), err_msg=f"{what}, output {place}: where NaN stands")
+        assert_allclose(a, b, rtol=1e-9, atol=1e-11 * scale, err_msg=f"{what}, output {place}")
 
 
 @each_case
@@ -86,7 +88,7 @@ def test_impossible_bars_match_talib(ta: ModuleType, case: Case) -> None:
         assert_same(ours, talib_outputs(case, inputs), f"{case}", scale)
 
 
-@pytest.mark.parametrize("case", DEFAULTS, ids=str)
+@in_turn("case", DEFAULTS)
 @pytest.mark.parametrize("level", [0.0, 1.0, 0.1, -3.7, 1e8 + 0.1])
 def test_flat_prices_match_talib(ta: ModuleType, case: Case, level: float) -> None:
     inputs = [np.full(200, level) for _ in case.row.inputs]

@@ -11,6 +11,7 @@ import pytest
 from fastcore.dispatch import backends
 from python_fallback.shared.indicators.program import Node, Program
 from tests.conftest import PURE_ONLY
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 
 pytestmark = pytest.mark.skipif(PURE_ONLY, reason="of the compiled twin")
 
@@ -71,7 +72,7 @@ def test_edges_are_those_of_the_library(name: str) -> None:
         one_by_one = np.array([run(name, x[i : i + 1])[0] for i in range(len(x))])
     core = backends.twin("indicators", "compiled")
     for found in (run(name, x), one_by_one, core.Live(Program(1, (Node(name, (0,), ()),), (1,)), ()).extend(x)):
-        np.testing.assert_allclose(found, expected, rtol=1e-15, atol=0.0)
+        assert_allclose(found, expected, rtol=1e-15, atol=0.0)
     for isa in core.isas():
         assert run(name, x, isa).tobytes() == run(name, x).tobytes()
 
@@ -86,4 +87,4 @@ def test_what_is_missing_or_out_of_range_leaves_its_neighbours_alone(name: str) 
             given[places] = odd
             expected = usual.copy()
             expected[places] = run(name, np.array([odd]))[0]
-            np.testing.assert_array_equal(run(name, given), expected)
+            assert_array_equal(run(name, given), expected)

@@ -14,9 +14,11 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from tests.indicators.arrays import assert_array_equal
 from tests.indicators.cases import DEFAULTS, Case, call, inputs_of, walk
+from tests.indicators.turns import in_turn
 
-each_case = pytest.mark.parametrize("case", DEFAULTS, ids=str)
+each_case = in_turn("case", DEFAULTS)
 
 
 def strided(x: Any) -> Any:
@@ -82,7 +84,7 @@ def test_every_array_type_gives_the_same_result(ta: ModuleType, case: Case) -> N
             assert ours.dtype == np.float64
             assert ours.flags.c_contiguous
             assert ours.flags.writeable
-            np.testing.assert_array_equal(ours, theirs, err_msg=form)
+            assert_array_equal(ours, theirs, err_msg=form)
 
 
 @each_case
@@ -93,7 +95,7 @@ def test_integers_bools_and_float32_are_converted(ta: ModuleType, case: Case) ->
         expected = call(function, case, [x.astype(np.float64) for x in inputs])
         for ours, theirs in zip(call(function, case, inputs), expected):
             assert ours.dtype == np.float64
-            np.testing.assert_array_equal(ours, theirs, err_msg=dtype)
+            assert_array_equal(ours, theirs, err_msg=dtype)
 
 
 @each_case
@@ -103,7 +105,7 @@ def test_input_is_not_modified(ta: ModuleType, case: Case) -> None:
     copies = [x.copy() for x in inputs]
     outputs = call(getattr(ta, case.row.name), case, inputs)
     for x, copy in zip(inputs, copies):
-        np.testing.assert_array_equal(x, copy)
+        assert_array_equal(x, copy)
         assert not any(np.shares_memory(x, output) for output in outputs)
 
 
@@ -115,7 +117,7 @@ def test_two_dimensional_input_has_one_symbol_per_row(ta: ModuleType, case: Case
     expected = [np.array(columns) for columns in zip(*(call(function, case, row) for row in rows))]
     for form in (np.ascontiguousarray, np.asfortranarray, lambda x: x.astype("f8")[::-1][::-1], lambda x: x.tolist()):
         for ours, theirs in zip(call(function, case, [form(panel) for panel in panels]), expected):
-            np.testing.assert_array_equal(ours, theirs)
+            assert_array_equal(ours, theirs)
 
 
 @each_case
@@ -157,7 +159,7 @@ def test_arguments_may_be_named(ta: ModuleType, case: Case) -> None:
         function(*inputs, *(np.int32(v) if isinstance(v, int) else np.float32(v) for v in params.values())),
     ):
         for ours, theirs in zip(result if case.row.result else (result,), expected):
-            np.testing.assert_array_equal(ours, theirs)
+            assert_array_equal(ours, theirs)
 
 
 @each_case
@@ -180,7 +182,7 @@ def test_polars_series_keep_their_name(ta: ModuleType, case: Case) -> None:
     for ours, theirs, name in zip(outputs, expected, names):
         assert isinstance(ours, pl.Series)
         assert ours.name == name
-        np.testing.assert_array_equal(ours.to_numpy(), theirs)
+        assert_array_equal(ours.to_numpy(), theirs)
 
 
 def test_one_series_among_arrays_gives_series(ta: ModuleType) -> None:
@@ -193,7 +195,7 @@ def test_one_series_among_arrays_gives_series(ta: ModuleType) -> None:
     ):
         result = ta.atr(**columns)
         assert result.index is index or result.index.equals(index)
-        np.testing.assert_array_equal(result.to_numpy(), ta.atr(bars["high"], bars["low"], bars["close"]))
+        assert_array_equal(result.to_numpy(), ta.atr(bars["high"], bars["low"], bars["close"]))
 
 
 MISSING = [1.0, 2.0, None, 4.0, 5.0, 6.0, 7.0, 8.0]
@@ -217,7 +219,7 @@ MISSING = [1.0, 2.0, None, 4.0, 5.0, 6.0, 7.0, 8.0]
 )
 def test_null_and_na_are_missing_values(ta: ModuleType, series: Any) -> None:
     expected = ta.sma(np.array([1, 2, np.nan, 4, 5, 6, 7, 8]), 2)
-    np.testing.assert_array_equal(np.asarray(ta.sma(series, 2)), expected)
+    assert_array_equal(np.asarray(ta.sma(series, 2)), expected)
 
 
 X = np.arange(1.0, 51.0)
@@ -419,7 +421,7 @@ def test_a_period_subclass_with_other_conversions_keeps_its_value(ta: ModuleType
 
         __int__ = __index__
 
-    np.testing.assert_array_equal(ta.sma(X, Liar(3)), ta.sma(X, 3))
+    assert_array_equal(ta.sma(X, Liar(3)), ta.sma(X, 3))
 
 
 def test_an_error_of_the_callers_own_passes_through(ta: ModuleType) -> None:
@@ -436,7 +438,7 @@ def test_input_with_a_conversion_that_calls_back_is_accepted(ta: ModuleType) -> 
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
             return ta.sma(X, 3)
 
-    np.testing.assert_array_equal(ta.sma(Nested(), 4), ta.sma(ta.sma(X, 3), 4))
+    assert_array_equal(ta.sma(Nested(), 4), ta.sma(ta.sma(X, 3), 4))
 
 
 @each_case
@@ -460,7 +462,7 @@ def test_series_of_equal_indexes_take_the_name_and_the_index_of_the_first(ta: Mo
     result = ta.atr(*inputs, 5)
     assert result.name == "high"
     assert result.index.equals(days[0])
-    np.testing.assert_array_equal(result, ta.atr(*bars.values(), 5))
+    assert_array_equal(result, ta.atr(*bars.values(), 5))
     with pytest.raises(ValueError, match="low: expected a Series with the index of the others"):
         ta.atr(inputs[0], inputs[1].shift(freq="D"), inputs[2])
     with pytest.raises(ValueError, match=r"timeperiod: expected an int in 1\.\.100000, got 0"):

@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastcore import _env, _ext
+from tests.indicators.arrays import assert_allclose, assert_array_equal
+from tests.indicators.turns import in_turn
 
 if _env.boolean("FASTCORE_NO_EXTENSIONS"):
     pytest.skip("the pure suite", allow_module_level=True)
@@ -58,7 +60,7 @@ def name_of(kernel: Any) -> str:
 
 
 def each(kernels: list[Any]) -> Any:
-    return pytest.mark.parametrize("kernel", kernels, ids=name_of)
+    return in_turn("kernel", kernels)
 
 
 def bars(n: int, seed: int, tick: float = 0.0) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def run(kernel: Any, inputs: Any, **options: Any) -> Any:
     return core.batch(kernel[0], kernel[2], inputs, **options)
 
 
-@each(KERNELS + MIXED)
+@pytest.mark.parametrize("kernel", KERNELS + MIXED, ids=name_of)
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_every_instruction_set_gives_the_same_digits(kernel: Any, data: st.DataObject) -> None:
@@ -124,7 +126,7 @@ def test_a_missing_bar_ends_a_window_and_is_left_out_of_a_recurrence(kernel: Any
         for output, values in zip(expected, run(kernel, arrays(kernel, {k: v[part] for k, v in data.items()}))):
             output[part] = values
     for got, wanted in zip(whole, expected):
-        np.testing.assert_allclose(got, wanted, rtol=1e-12, atol=1e-11)
+        assert_allclose(got, wanted, rtol=1e-12, atol=1e-11)
 
 
 @each(KERNELS + MIXED)
@@ -133,7 +135,7 @@ def test_steps_equal_the_batch(kernel: Any) -> None:
         inputs = arrays(kernel, bars(3000, 5, tick))
         stepped = core.Live(kernel[0], kernel[2]).extend(*inputs)
         for one, two in zip(run(kernel, inputs), stepped if isinstance(stepped, tuple) else (stepped,)):
-            np.testing.assert_allclose(one, two, rtol=1e-12, atol=1e-10)
+            assert_allclose(one, two, rtol=1e-12, atol=1e-10)
 
 
 @each([kernel for kernel in KERNELS if kernel[3] == "window"])
@@ -145,7 +147,7 @@ def test_a_spike_leaves_no_trace_in_a_window_it_has_left(kernel: Any) -> None:
     after = run(kernel, arrays(kernel, beyond))
     for whole, alone in zip(run(kernel, arrays(kernel, data)), after):
         there = ~np.isnan(alone)
-        np.testing.assert_allclose(whole[601:][there], alone[there], rtol=1e-12, atol=1e-12)
+        assert_allclose(whole[601:][there], alone[there], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("width", [6, 8, 9, 255, 511, 512, 513, 1024, 4999, 5000])
@@ -163,7 +165,7 @@ def test_windows_of_every_width_against_their_definition(width: int) -> None:
     for (name, params), outputs in wanted.items():
         for got, output in zip(core.batch(name, params, (x,)), outputs):
             assert np.isnan(got[: width - 1]).all()
-            np.testing.assert_allclose(got[width - 1 :], output, rtol=1e-9 if name == "stddev" else 1e-14)
+            assert_allclose(got[width - 1 :], output, rtol=1e-9 if name == "stddev" else 1e-14)
 
 
 @pytest.mark.parametrize("value", [0.1, 1e8 + 0.1, 1e-300])
@@ -188,11 +190,11 @@ def test_rows_are_the_same_on_any_number_of_threads(kernel: Any, threads: int) -
     together = run(kernel, arrays(kernel, panel), threads=threads)
     for i, row in enumerate(rows):
         for output, alone in zip(together, run(kernel, arrays(kernel, row))):
-            np.testing.assert_array_equal(output[i], alone)
+            assert_array_equal(output[i], alone)
 
 
 @each(KERNELS + MIXED)
-@pytest.mark.parametrize("shape", [(0,), (1,), (0, 5), (5, 0), (3, 1)])
+@in_turn("shape", [(0,), (1,), (0, 5), (5, 0), (3, 1)])
 def test_empty_and_short_inputs_keep_their_shape(kernel: Any, shape: tuple[int, ...]) -> None:
     for output in run(kernel, tuple(np.ones(shape) for _ in kernel[1])):
         assert output.shape == shape

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from fastcore import _env, _ext
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 
 if _env.boolean("FASTCORE_NO_EXTENSIONS"):
     pytest.skip("the pure suite", allow_module_level=True)
@@ -46,7 +47,7 @@ def test_plain_calls_do_not_call_the_binder() -> None:
     wanted = core.batch("sma", (30.0,), (X,))[0]
     calls = [(X,), (X, 30)]
     for got in [function(*args) for args in calls] + [function(real=X), function(X, timeperiod=30)]:
-        np.testing.assert_array_equal(got, wanted)
+        assert_array_equal(got, wanted)
     assert function(timeperiod=30, real=X[None]).shape == (1, 50)
 
 
@@ -116,7 +117,7 @@ def test_finish_gets_a_tuple_and_its_errors_pass() -> None:
     function = sma(lambda args, kwargs: ((X,), (3.0,), lambda outputs: seen.append(outputs) or "done"))
     assert function("anything") == "done"
     assert type(seen[0]) is tuple
-    np.testing.assert_array_equal(seen[0][0], core.batch("sma", (3.0,), (X,))[0])
+    assert_array_equal(seen[0][0], core.batch("sma", (3.0,), (X,))[0])
 
     def broken(outputs: Any) -> Any:
         raise Asked
@@ -230,7 +231,7 @@ def test_large_outputs_own_their_memory() -> None:
     x = np.arange(200_000.0)
     small, large = (core.function("macd", ("real",), MACD_PARAMS, Three, ask)(x[:n]) for n in (150, 200_000))
     for one, two in zip(small, large):
-        np.testing.assert_allclose(one, two[:150], rtol=1e-12, atol=1e-12)
+        assert_allclose(one, two[:150], rtol=1e-12, atol=1e-12)
         assert two.flags.c_contiguous
         assert two.flags.writeable
     kept = large.signal
@@ -238,7 +239,7 @@ def test_large_outputs_own_their_memory() -> None:
     large.macd[:] = 0.0
     del large
     gc.collect()
-    np.testing.assert_array_equal(kept, wanted)
+    assert_array_equal(kept, wanted)
 
 
 def test_inputs_that_another_thread_changes_stay_within_bounds() -> None:
@@ -265,7 +266,7 @@ def test_inputs_that_another_thread_changes_stay_within_bounds() -> None:
 def test_arrays_for_the_outputs_go_past_the_binder() -> None:
     out = np.zeros(50)
     assert sma()(X, 5, out=out) is out
-    np.testing.assert_array_equal(out, core.batch("sma", (5.0,), (X,))[0])
+    assert_array_equal(out, core.batch("sma", (5.0,), (X,))[0])
     for other in (np.zeros(49), np.zeros(50, "f4"), X, X[:0], [0.0], (out,), np.zeros(50).view(Sub)):
         with pytest.raises(Asked):
             sma()(X, 5, out=other)

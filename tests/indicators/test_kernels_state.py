@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 from fastcore import _env, _ext
+from tests.indicators.arrays import assert_array_equal
+from tests.indicators.turns import in_turn
 
 if _env.boolean("FASTCORE_NO_EXTENSIONS"):
     pytest.skip("the pure suite", allow_module_level=True)
@@ -71,8 +73,8 @@ def filled(spec: Any, bars: int = 77) -> Any:
     return live
 
 
-@pytest.mark.parametrize("spec", EVERY, ids=lambda spec: spec[0])
-@pytest.mark.parametrize("bars", [0, 1, 5, 6, 20, 77, 200])
+@in_turn("spec", EVERY)
+@in_turn("bars", [0, 1, 5, 6, 20, 77, 200])
 def test_a_copy_and_a_pickle_continue_alike(spec: Any, bars: int) -> None:
     live = filled(spec, bars)
     others = [live.copy(), copy.copy(live), copy.deepcopy(live)]
@@ -133,10 +135,8 @@ def test_a_place_outside_the_ring_is_refused(field: int, value: int) -> None:
     refuse(RING, "=3q", field, value)
 
 
-@pytest.mark.parametrize("spec", WINDOWS, ids=lambda spec: spec[0])
-@pytest.mark.parametrize(
-    ("field", "value"), [(0, 7), (0, 5), (1, 2), (1, 4), (2, 4), (2, -1), (3, 2), (3, -1), (4, 7), (4, -1)]
-)
+@in_turn("spec", WINDOWS)
+@in_turn("field, value", [(0, 7), (0, 5), (1, 2), (1, 4), (2, 4), (2, -1), (3, 2), (3, -1), (4, 7), (4, -1)])
 def test_a_place_outside_the_window_is_refused(spec: Any, field: int, value: int) -> None:
     refuse(spec, "=5i", field, value)
 
@@ -234,7 +234,7 @@ def test_a_board_is_its_symbols_live() -> None:
         for i, row in enumerate(lives):
             wanted = np.array([np.atleast_1d(live.value) for live in row]).T
             for output, expected in zip(board.output(i), wanted):
-                np.testing.assert_array_equal(output, expected)
+                assert_array_equal(output, expected)
 
 
 def test_wrong_ticks_change_nothing() -> None:
@@ -300,7 +300,7 @@ def test_outputs_outlive_the_board_and_cannot_be_resized() -> None:
     kept = output.copy()
     del board
     gc.collect()
-    np.testing.assert_array_equal(output, kept)
+    assert_array_equal(output, kept)
 
 
 def test_boards_without_symbols_or_indicators() -> None:

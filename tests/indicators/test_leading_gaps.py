@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import CASES, DEFAULTS, Case, call, inputs_of, walk
 from tests.indicators.forms import FORMS, each_form_of_each_case
+from tests.indicators.turns import in_turn
 
-each_case = pytest.mark.parametrize("case", CASES, ids=str)
+each_case = in_turn("case", CASES)
 each_form = pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
 
 LEADS = (1, 7, 300)
@@ -19,7 +21,7 @@ VALUES = (np.nan, np.inf, -np.inf)
 
 
 def assert_alike(ours: Any, expected: Any, what: str = "") -> None:
-    np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-11, err_msg=what)
+    assert_allclose(ours, expected, rtol=1e-12, atol=1e-11, err_msg=what)
 
 
 @each_form_of_each_case
@@ -58,14 +60,14 @@ def test_each_row_begins_at_its_own_first_bar(ta: ModuleType, case: Case) -> Non
         call(function, case, panel),
         zip(*(call(function, case, [x[lead].copy() for x in panel]) for lead in range(9))),
     ):
-        np.testing.assert_array_equal(together, np.array(alone))
+        assert_array_equal(together, np.array(alone))
 
 
 GAPS = ([], [80], [80, 81, 150], list(range(60, 90)), list(range(0, 200, 9)), [199])
 
 
 @each_form
-@pytest.mark.parametrize("case", DEFAULTS, ids=str)
+@in_turn("case", DEFAULTS)
 def test_leading_gaps_are_alike_in_batch_live_and_board(ta: ModuleType, case: Case, form: Any) -> None:
     for turn, gaps in enumerate(GAPS):
         inputs = [x.copy() for x in inputs_of(case.row, walk(200))]
@@ -77,8 +79,8 @@ def test_leading_gaps_are_alike_in_batch_live_and_board(ta: ModuleType, case: Ca
             assert_alike(ours, theirs, str(gaps))
 
 
-@pytest.mark.parametrize("outer", [case for case in DEFAULTS if len(case.row.inputs) == 1], ids=str)
-@pytest.mark.parametrize("inner", DEFAULTS, ids=str)
+@in_turn("outer", [case for case in DEFAULTS if len(case.row.inputs) == 1])
+@in_turn("inner", DEFAULTS)
 def test_an_indicator_of_an_indicator(ta: ModuleType, outer: Case, inner: Case) -> None:
     first = call(getattr(ta, inner.row.name), inner, inputs_of(inner.row, walk(300)))[-1]
     lead = int(np.isnan(first).sum())
@@ -87,4 +89,4 @@ def test_an_indicator_of_an_indicator(ta: ModuleType, outer: Case, inner: Case) 
         call(getattr(ta, outer.row.name), outer, [first[lead:].copy()]),
     ):
         assert np.isnan(ours[:lead]).all()
-        np.testing.assert_array_equal(ours[lead:], theirs)
+        assert_array_equal(ours[lead:], theirs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import gc
 import itertools
 import pickle
@@ -18,13 +19,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastcore import indicators
 from fastcore.dispatch import flags
 from fastcore.indicators.registry import Indicator
 from tests.conftest import PURE_ONLY
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import CASES, DEFAULTS, FUSED_ROWS, Case, call, inputs_of, walk
+from tests.indicators.turns import in_turn
 
-each_case = pytest.mark.parametrize("case", CASES, ids=str)
-each_default = pytest.mark.parametrize("case", DEFAULTS, ids=str)
+each_case = in_turn("case", CASES)
+each_default = in_turn("case", DEFAULTS)
 each_row = pytest.mark.parametrize("row", FUSED_ROWS, ids=lambda row: row.name)
 
 
@@ -67,7 +71,7 @@ def test_live_equals_batch(ta: ModuleType, case: Case, make: Any) -> None:
     ours = np.array([floats(live.update(*bar)) for bar in bars_of(inputs)]).T
     scale = max(float(np.abs(x[np.isfinite(x)]).max()) for x in inputs)
     for a, b in zip(ours, call(getattr(ta, case.row.name), case, inputs), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14 * scale)
+        assert_allclose(a, b, rtol=1e-12, atol=1e-14 * scale)
 
 
 @each_case
@@ -80,9 +84,9 @@ def test_extend_equals_update(ta: ModuleType, case: Case) -> None:
         live = definition.live()
         parts = [floats(live.extend(*(x[a:b] for x in inputs))) for a, b in itertools.pairwise(cuts)]
         for a, b in zip(map(np.concatenate, zip(*parts)), expected):
-            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-11)
+            assert_allclose(a, b, rtol=1e-12, atol=1e-11)
         assert live.count == one.count == 300
-        np.testing.assert_allclose(floats(live.value), floats(one.value), rtol=1e-12, atol=1e-11)
+        assert_allclose(floats(live.value), floats(one.value), rtol=1e-12, atol=1e-11)
 
 
 @each_case
@@ -91,24 +95,27 @@ def test_history_then_updates(ta: ModuleType, case: Case) -> None:
     live = define(ta, case).live(*(x[:200] for x in inputs))
     ours = np.array([floats(live.update(*bar)) for bar in bars_of([x[200:] for x in inputs])]).T
     for a, b in zip(ours, call(getattr(ta, case.row.name), case, inputs)):
-        np.testing.assert_allclose(a, b[200:], rtol=1e-12, atol=1e-11)
+        assert_allclose(a, b[200:], rtol=1e-12, atol=1e-11)
 
 
 @each_case
 def test_peek_equals_update_without_changing_state(ta: ModuleType, case: Case) -> None:
     inputs = gappy(case, 120)
     live, other = define(ta, case).live(), define(ta, case).live()
+    before, after, peeked, found, expected, kept = [], [], [], [], [], []
     for bar in bars_of(inputs):
-        before = floats(live.value)
-        first = floats(live.peek(*bar))
+        before.append(live.value)
+        peeked.append(live.peek(*bar))
         live.peek(*(x + 1e6 for x in bar))
         assert live.peek(*[float("nan")] * len(bar)) is not None
-        np.testing.assert_array_equal(floats(live.value), before)
+        after.append(live.value)
         assert live.count == other.count
-        result = floats(live.update(*bar))
-        np.testing.assert_array_equal(first, result)
-        np.testing.assert_array_equal(result, floats(other.update(*bar)))
-        np.testing.assert_array_equal(floats(live.value), result)
+        found.append(live.update(*bar))
+        kept.append(live.value)
+        expected.append(other.update(*bar))
+    assert_array_equal(after, before)
+    for values in (peeked, found, kept):
+        assert_array_equal(values, expected)
 
 
 CLONES = [
@@ -129,14 +136,14 @@ def test_a_copy_is_independent(ta: ModuleType, case: Case) -> None:
             live.update(*bar)
         twin = clone(live)
         assert (twin.definition, twin.backend, twin.count) == (live.definition, live.backend, live.count)
-        np.testing.assert_array_equal(floats(twin.value), floats(live.value))
+        assert_array_equal(floats(twin.value), floats(live.value))
         for bar in bars:
             twin.update(*(x * 2 for x in bar))
         straight = define(ta, case).live()
         for bar in bars[:cut]:
             straight.update(*bar)
-        for bar in bars[cut:]:
-            np.testing.assert_array_equal(floats(live.update(*bar)), floats(straight.update(*bar)))
+        pairs = np.array([(live.update(*bar), straight.update(*bar)) for bar in bars[cut:]])
+        assert_array_equal(pairs[:, 0], pairs[:, 1])
 
 
 @each_default
@@ -196,9 +203,9 @@ def test_wrong_bars_raise_a_clear_error_and_change_nothing(ta: ModuleType, case:
     if width > 1:
         with pytest.raises(ValueError, match="expected arrays of one shape"):
             live.extend([1.0], *[[1.0, 2.0]] * (width - 1))
-    np.testing.assert_array_equal(floats(live.value), before)
+    assert_array_equal(floats(live.value), before)
     bar = [5.0] * width
-    np.testing.assert_array_equal(floats(live.update(*bar)), floats(twin.update(*bar)))
+    assert_array_equal(floats(live.update(*bar)), floats(twin.update(*bar)))
 
 
 def test_a_number_that_raises_or_calls_back_leaves_the_state_consistent(ta: ModuleType) -> None:
@@ -237,27 +244,28 @@ def test_the_flag_is_read_at_construction(ta: ModuleType) -> None:
     assert live.backend == "python"
 
 
+@functools.cache
+def begun(backend: str, case: Case) -> Any:
+    with flags.override("indicators", backend):
+        return define(indicators, case).live()
+
+
 @pytest.mark.skipif(PURE_ONLY, reason="compares the twins")
 @each_row
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_live_twins_agree(row: Indicator, data: st.DataObject) -> None:
-    from fastcore import indicators
-
     case = data.draw(st.sampled_from([case for case in CASES if case.row is row]))
     value = st.one_of(st.floats(0, 1e6), st.sampled_from([float("nan"), float("inf"), 0.0, 1.0, 1e6]))
     bars = data.draw(st.lists(st.tuples(*[value] * len(row.inputs)), max_size=80))
-    made = []
-    for backend in ("compiled", "python"):
-        with flags.override("indicators", backend):
-            made.append(define(indicators, case).live())
+    made = [begun(backend, case).copy() for backend in ("compiled", "python")]
     assert [live.backend for live in made] == ["compiled", "python"]
-    for bar in bars:
-        compiled, pure = (floats(live.update(*bar)) for live in made)
-        np.testing.assert_allclose(compiled, pure, rtol=1e-9, atol=1e-5 if row.name == "obv" else 1e-6)
+    compiled, pure = ([live.update(*bar) for bar in bars] for live in made)
+    assert_allclose(compiled, pure, rtol=1e-9, atol=1e-5 if row.name == "obv" else 1e-6)
 
 
-def test_threads_may_share_one(ta: ModuleType) -> None:
+def test_threads_may_share_one(ta: ModuleType, backend: str) -> None:
+    rounds = 300 if backend == "compiled" else 60
     plan = ta.Plan(obv=ta.OBV(), mean=ta.SMA(50), bands=ta.BBANDS(20))
     obv, bands = ta.OBV().live([0.0], [0.0]), ta.BBANDS(20).live()
     board = plan.live(symbols=3)
@@ -265,7 +273,7 @@ def test_threads_may_share_one(ta: ModuleType) -> None:
 
     def work() -> None:
         try:
-            for _ in range(300):
+            for _ in range(rounds):
                 obv.update(1.0, 1.0)
                 bands.update(5.0)
                 bands.peek(7.0)
@@ -288,10 +296,10 @@ def test_threads_may_share_one(ta: ModuleType) -> None:
     finally:
         sys.setswitchinterval(interval)
     assert not trouble, trouble[0]
-    assert obv.count == 2401
-    assert bands.count == 2400 * 32
-    np.testing.assert_array_equal(board["mean"], [5.0] * 3)
-    np.testing.assert_array_equal(board["obv"], [1.0] * 3)
+    assert obv.count == 8 * rounds + 1
+    assert bands.count == 8 * rounds * 32
+    assert_array_equal(board["mean"], [5.0] * 3)
+    assert_array_equal(board["obv"], [1.0] * 3)
 
 
 def test_a_finaliser_may_update(ta: ModuleType) -> None:
@@ -324,4 +332,4 @@ def test_a_finaliser_may_update(ta: ModuleType) -> None:
     assert brought == 300
     assert live.count == 300 * 7
     assert live.value == (0.0, 0.0, 0.0)
-    np.testing.assert_array_equal(board["macd"].hist, [0.0, 0.0])
+    assert_array_equal(board["macd"].hist, [0.0, 0.0])

@@ -10,8 +10,11 @@ import pytest
 from fastcore.dispatch import backends
 from python_fallback.shared.indicators.operators import OPERATORS
 from python_fallback.shared.indicators.program import Node, Program
+from tests.indicators.arrays import assert_allclose, assert_array_equal
+from tests.indicators.turns import in_turn
 
 LENGTHS = (119, 128, 131, 255, 512, 530, 701, 1_100)
+PURE_LENGTHS = (119, 530)  # for the pure twin, which has no blocks
 # Each with its parameters: periods below, near and above the blocks that are taken side by side.
 CASES = [
     *(("smooth", (period, (period - 1.0) / (period + 1.0))) for period in (1.0, 2.0, 30.0, 400.0)),
@@ -60,21 +63,26 @@ def series_of(name: str, kind: str, n: int) -> list[Any]:
     return [np.ascontiguousarray(row) for row in walk[: OPERATORS[name].inputs]]
 
 
-@pytest.mark.parametrize(("name", "params"), CASES, ids=lambda x: x if isinstance(x, str) else "")
-def test_whole_series_equal_bar_after_bar(core: Any, name: str, params: tuple[float, ...]) -> None:
-    for n in LENGTHS:
+@in_turn("name, params", CASES)
+def test_whole_series_equal_bar_after_bar(core: Any, backend: str, name: str, params: tuple[float, ...]) -> None:
+    for n in LENGTHS if backend == "compiled" else PURE_LENGTHS:
         for kind in ("walk", "constant"):
             inputs = series_of(name, kind, n)
             (found,) = core.batch(alone(name, params), (), tuple(inputs))
             expected = core.Live(alone(name, params), ()).extend(*inputs)
             if kind == "constant":
-                np.testing.assert_array_equal(found, expected, err_msg=f"{n} bars")
+                assert_array_equal(found, expected, err_msg=f"{n} bars")
             else:
-                np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-11, err_msg=f"{n} bars")
+                assert_allclose(found, expected, rtol=1e-12, atol=1e-11, err_msg=f"{n} bars")
 
 
 # More bars than a recurrence is given in segments side by side, and so few that it is not.
 MANY = (1_500, 1_700, 5_000, 20_001)
+
+
+def many(backend: str) -> tuple[int, ...]:
+    """The pure twin takes one bar after another over whole series as well."""
+    return (300, 400, *MANY) if backend == "compiled" else (400,)
 
 
 def steps_of(core: Any, name: str, params: tuple[float, ...], inputs: list[Any]) -> Any:
@@ -95,35 +103,37 @@ def prices(kind: str, n: int) -> Any:
 
 @pytest.mark.parametrize("kind", ["walk", "cycle", "halted"])
 @pytest.mark.parametrize("params", [(0.0,), (34.0,)])
-def test_periods_of_segments_side_by_side_equal_those_bar_after_bar(core: Any, kind: str, params: Any) -> None:
-    for n in MANY:
+def test_periods_of_segments_side_by_side_equal_those_bar_after_bar(
+    core: Any, backend: str, kind: str, params: Any
+) -> None:
+    for n in many(backend):
         x = prices(kind, n)
         (found,) = core.batch(alone("cycle_period", params), (), (x,))
-        np.testing.assert_allclose(found, steps_of(core, "cycle_period", params, [x]), rtol=1e-10)
+        assert_allclose(found, steps_of(core, "cycle_period", params, [x]), rtol=1e-10)
 
 
 @pytest.mark.parametrize("kind", ["walk", "cycle", "halted"])
 @pytest.mark.parametrize(("offset", "short_by"), [(0.0, 1.0), (0.01, -1.0)])
 def test_stops_of_segments_side_by_side_are_those_bar_after_bar(
-    core: Any, kind: str, offset: float, short_by: float
+    core: Any, backend: str, kind: str, offset: float, short_by: float
 ) -> None:
     params = (0.0, offset, 0.02, 0.02, 0.2, 0.01, 0.05, 0.3, short_by)
-    for n in (300, 400, *MANY):
+    for n in many(backend):
         x, rng = prices(kind, n), np.random.default_rng(1)
         bars = [x + 0.1 * rng.random(n), x - 0.1 * rng.random(n)]
         (found,) = core.batch(alone("parabolic", params), (), tuple(bars))
-        np.testing.assert_array_equal(found, steps_of(core, "parabolic", params, bars))
+        assert_array_equal(found, steps_of(core, "parabolic", params, bars))
 
 
 @pytest.mark.parametrize("kind", ["walk", "cycle", "halted"])
-def test_a_supertrend_of_segments_side_by_side_is_that_bar_after_bar(ta: Any, kind: str) -> None:
-    for n in (300, 400, *MANY):
+def test_a_supertrend_of_segments_side_by_side_is_that_bar_after_bar(ta: Any, backend: str, kind: str) -> None:
+    for n in many(backend):
         x, rng = prices(kind, n), np.random.default_rng(1)
         bars = x + 0.1 * rng.random(n), x - 0.1 * rng.random(n), x
         stop, trend = ta.supertrend(*bars, 10, 2.0)
         stops, trends = ta.SUPERTREND(10, 2.0).live().extend(*bars)
-        np.testing.assert_array_equal(trend, trends)
-        np.testing.assert_allclose(stop, stops, rtol=1e-12)
+        assert_array_equal(trend, trends)
+        assert_allclose(stop, stops, rtol=1e-12)
 
 
 def test_the_phase_of_a_wave_without_imaginary_part_goes_on_from_the_one_before(core: Any) -> None:
@@ -133,4 +143,4 @@ def test_the_phase_of_a_wave_without_imaginary_part_goes_on_from_the_one_before(
     program = Program(2, (Node("cycle_phase", (0, 1), ()),), (2,))
     (found,) = core.batch(program, (), (x, period))
     expected = core.Live(program, ()).extend(x, period)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert_allclose(found, expected, rtol=1e-12)

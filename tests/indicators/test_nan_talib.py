@@ -10,28 +10,32 @@ import pytest
 import talib
 
 from fastcore.indicators.registry import INDICATORS, Indicator, rolling
-from tests.indicators.cases import Case, every_case, real_prices, walk
+from tests.conftest import PURE_ONLY
+from tests.indicators.arrays import assert_allclose, assert_array_equal
+from tests.indicators.cases import Case, every_case, on_twin, real_prices, walk
 from tests.indicators.gaps import columns_of, from_talib, gaps, outputs, typed
+from tests.indicators.turns import in_turn
 
 ROWS = [row for row in INDICATORS.values() if row.group != rolling.GROUP]
 BARS = {"compiled": 1100, "python": 420}  # sums over 30 bars are begun again after 960
 # TA-Lib keeps a NaN in the sorted window of this one, and gives numbers of other windows for good.
 SORTED = "percentile"
+compiled = pytest.mark.skipif(PURE_ONLY, reason="the pure twin carries out the same programs")
 
 
-def compare(ta: ModuleType, case: Case, columns: list[Any]) -> None:
+def compare(backend: str, case: Case, columns: list[Any]) -> None:
     row, params = case.row, typed(*case)
     for what, mask in gaps(row, params, len(columns[0])):
         inputs = [np.where(gone, np.nan, x) for gone, x in zip(mask, columns)]
-        ours = outputs(getattr(ta, row.name)(*inputs, *params, nan="talib"))
+        ours = outputs(on_twin(backend, row.name)(*inputs, *params, nan="talib"))
         for a, b in zip(ours, from_talib(row, inputs, params), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8, err_msg=f"{case}, {what}")
+            assert_allclose(a, b, rtol=1e-8, atol=1e-8, err_msg=f"{case}, {what}")
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.name != SORTED], ids=lambda row: row.name)
-def test_results_are_those_of_talib(ta: ModuleType, backend: str, row: Indicator) -> None:
+@in_turn("row", [row for row in ROWS if row.name != SORTED])
+def test_results_are_those_of_talib(backend: str, row: Indicator) -> None:
     case = Case(row, tuple(param.default for param in row.params))
-    compare(ta, case, columns_of(row, BARS[backend]))
+    compare(backend, case, columns_of(row, BARS[backend]))
 
 
 # The first two are not TA-Lib's without missing data either. The others begin their sums again by their values too.
@@ -42,33 +46,25 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize("case", OTHERS, ids=str)
-def test_results_with_other_parameters_are_those_of_talib(backend: str, case: Case) -> None:
-    if backend == "python":
-        pytest.skip("the compiled twin carries out the same program")
-    from fastcore import flags, indicators
-
-    with flags.override("indicators", "compiled"):
-        compare(indicators, case, columns_of(case.row, 700))
+@compiled
+@in_turn("case", OTHERS)
+def test_results_with_other_parameters_are_those_of_talib(case: Case) -> None:
+    compare("compiled", case, columns_of(case.row, 700))
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.name != SORTED], ids=lambda row: row.name)
-def test_results_on_real_prices_are_those_of_talib(row: Indicator, backend: str) -> None:
-    if backend == "python" or row.group == "Math Transform" or "periods" in row.inputs:
-        pytest.skip("the walks are enough")
-    from fastcore import flags, indicators
-
+@compiled
+@in_turn("row", [row for row in ROWS if row.group != "Math Transform" and not {"mavp", SORTED} & {row.name}])
+def test_results_on_real_prices_are_those_of_talib(row: Indicator) -> None:
     params = typed(row, [param.default for param in row.params])
     for symbol, prices in real_prices().items():
         inputs = [np.array(prices[name][:900], dtype=float) for name in row.inputs]
         bars = len(inputs[0])
         for place, x in enumerate(inputs):
             x[[bars // 3 + place, bars // 2 + 3 * place, bars // 2 + 3 * place + 1]] = np.nan
-        with flags.override("indicators", "compiled"):
-            ours = outputs(getattr(indicators, row.name)(*inputs, *params, nan="talib"))
+        ours = outputs(on_twin("compiled", row.name)(*inputs, *params, nan="talib"))
         size = max(float(np.nanmax(np.abs(x))) for x in inputs)
         for a, b in zip(ours, from_talib(row, inputs, params), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9 * size, err_msg=symbol)
+            assert_allclose(a, b, rtol=1e-8, atol=1e-9 * size, err_msg=symbol)
 
 
 def test_a_close_before_the_first_window_is_in_its_pressure(ta: ModuleType) -> None:
@@ -77,7 +73,7 @@ def test_a_close_before_the_first_window_is_in_its_pressure(ta: ModuleType) -> N
         x[20] = np.nan  # the sums of 5 bars begin at the next one
     inputs = [columns[name] for name in ("high", "low", "close")]
     ours = ta.ultosc(*inputs, 5, 10, 25, nan="talib")
-    np.testing.assert_allclose(ours, talib.ULTOSC(*inputs, 5, 10, 25), rtol=1e-9, atol=1e-9)
+    assert_allclose(ours, talib.ULTOSC(*inputs, 5, 10, 25), rtol=1e-9, atol=1e-9)
 
 
 def test_a_percentile_is_missing_while_its_window_holds_a_missing_value(ta: ModuleType) -> None:
@@ -87,14 +83,14 @@ def test_a_percentile_is_missing_while_its_window_holds_a_missing_value(ta: Modu
     spoiled = [*range(19), *range(50, 70), *range(100, 120)]
     wanted = clean.copy()
     wanted[spoiled] = np.nan
-    np.testing.assert_allclose(ta.percentile(real, 20, 30.0, nan="talib"), wanted, rtol=1e-12)
+    assert_allclose(ta.percentile(real, 20, 30.0, nan="talib"), wanted, rtol=1e-12)
 
 
 def test_williams_r_stays_in_its_range_as_in_talib(ta: ModuleType) -> None:
     high = np.array([10.0, 11.0, 12.0, 13.0])
     for close in (high + 3.0, high - 5.0):
         wanted = talib.WILLR(high, high - 2.0, close, 3)
-        np.testing.assert_array_equal(ta.willr(high, high - 2.0, close, 3, nan="talib"), wanted)
+        assert_array_equal(ta.willr(high, high - 2.0, close, 3, nan="talib"), wanted)
 
 
 def test_an_infinite_value_is_a_missing_one(ta: ModuleType) -> None:
@@ -104,7 +100,7 @@ def test_an_infinite_value_is_a_missing_one(ta: ModuleType) -> None:
     for infinity in (np.inf, -np.inf):
         infinite = np.where(np.isnan(real), infinity, real)
         for function in (ta.sma, ta.rsi, ta.max, ta.linearreg, ta.kama, ta.exp):
-            np.testing.assert_array_equal(function(infinite, nan="talib"), function(real, nan="talib"))
+            assert_array_equal(function(infinite, nan="talib"), function(real, nan="talib"))
 
 
 def test_a_negative_zero_is_a_number(ta: ModuleType) -> None:
@@ -115,5 +111,5 @@ def test_a_negative_zero_is_a_number(ta: ModuleType) -> None:
         if theirs.dtype.kind == "i":
             theirs = np.where(np.arange(60) < 29, np.nan, theirs)
         ours = getattr(ta, name)(real, nan="talib")
-        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9, err_msg=name)
-    np.testing.assert_array_equal(np.signbit(ta.ceil(real, nan="talib")), np.signbit(talib.CEIL(real)))
+        assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9, err_msg=name)
+    assert_array_equal(np.signbit(ta.ceil(real, nan="talib")), np.signbit(talib.CEIL(real)))

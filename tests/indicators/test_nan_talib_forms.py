@@ -16,7 +16,9 @@ import pytest
 
 from fastcore.indicators.registry import INDICATORS, Indicator, column
 from python_fallback.shared.indicators import MISSING
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import walk
+from tests.indicators.turns import in_turn
 
 BARS = 260
 
@@ -35,7 +37,7 @@ def outputs(result: Any) -> tuple[Any, ...]:
     return tuple(result) if isinstance(result, tuple) else (result,)
 
 
-@pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: row.name)
+@in_turn("row", INDICATORS.values())
 def test_live_gives_what_the_series_does(ta: ModuleType, row: Indicator) -> None:
     scale = 1e-3 if row.group == "Math Transform" else 1.0
     columns = broken(BARS, seed=4)
@@ -43,31 +45,34 @@ def test_live_gives_what_the_series_does(ta: ModuleType, row: Indicator) -> None
     definition = getattr(ta, row.definition)()
     whole = outputs(definition(*inputs, nan="talib"))
     live = definition.live(*(x[:100] for x in inputs), nan="talib")
-    ticks = []
+    peeked, ticks = [], []
     for bar in zip(*(x[100:].tolist() for x in inputs)):
-        peeked = outputs(live.peek(*bar))
+        peeked.append(outputs(live.peek(*bar)))
         ticks.append(outputs(live.update(*bar)))
-        np.testing.assert_array_equal(peeked, ticks[-1])
+    assert_array_equal(peeked, ticks)
     assert live.count == BARS
-    np.testing.assert_array_equal(outputs(live.value), ticks[-1])
+    assert_array_equal(outputs(live.value), ticks[-1])
     size = max(float(np.nanmax(np.abs(np.where(np.isinf(x), np.nan, x)))) for x in inputs)
     for a, b in zip(whole, zip(*ticks), strict=True):
-        np.testing.assert_allclose(b, a[100:], rtol=1e-10, atol=1e-12 * size)
+        assert_allclose(b, a[100:], rtol=1e-10, atol=1e-12 * size)
 
 
-@pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: row.name)
-def test_a_board_gives_what_live_objects_do(ta: ModuleType, row: Indicator) -> None:
+@in_turn("row", INDICATORS.values())
+def test_a_board_gives_what_live_objects_do(ta: ModuleType, backend: str, row: Indicator) -> None:
     definition = getattr(ta, row.definition)()
-    panels = [broken(120, seed=seed, share=0.03) for seed in range(3)]
+    bars, symbols = (120, 3) if backend == "compiled" else (60, 2)  # the pure twin's board is so many live objects
+    panels = [broken(bars, seed=seed, share=0.03) for seed in range(symbols)]
     names = [column(name) for name in row.inputs]
-    board = ta.Plan(one=definition).live(symbols=3, nan="talib")
+    board = ta.Plan(one=definition).live(symbols=symbols, nan="talib")
     lives = [definition.live(nan="talib") for _ in panels]
     result = board["one"]
-    for bar in range(120):
+    found, expected = [], []
+    for bar in range(bars):
         values = {name: np.array([panel[own][bar] for panel in panels]) for name, own in zip(names, row.inputs)}
         board.update(**values)
-        wanted = [outputs(live.update(*(values[name][i] for name in names))) for i, live in enumerate(lives)]
-        np.testing.assert_array_equal(np.array(outputs(result)).T, wanted)
+        found.append(np.array(outputs(result)).T)
+        expected.append([outputs(live.update(*(values[name][i] for name in names))) for i, live in enumerate(lives)])
+    assert_array_equal(found, expected)
     assert board["one"] is result
 
 
@@ -81,7 +86,7 @@ def test_a_board_with_the_policy_takes_part_in_all_that_others_do(ta: ModuleType
     for name, definition in plan.definitions.items():
         whole = outputs(definition(*(panel[one] for one in definition.columns), nan="talib"))
         for a, b in zip(outputs(board[name]), whole):
-            np.testing.assert_allclose(a, b[:, -1], rtol=1e-12)
+            assert_allclose(a, b[:, -1], rtol=1e-12)
     again = pickle.loads(pickle.dumps(board))
     twin = copy.copy(board)
     assert again.nan == twin.nan == "talib"
@@ -94,8 +99,8 @@ def test_a_board_with_the_policy_takes_part_in_all_that_others_do(ta: ModuleType
         with pytest.raises(ValueError, match="read-only"):
             one["rsi"][0] = 1.0
     for name in plan.definitions:
-        np.testing.assert_array_equal(outputs(again[name]), outputs(board[name]))
-        np.testing.assert_array_equal(outputs(twin[name]), outputs(board[name]))
+        assert_array_equal(outputs(again[name]), outputs(board[name]))
+        assert_array_equal(outputs(twin[name]), outputs(board[name]))
     board.update(**{name: np.full(4, 100.0) for name in panel})
     assert not np.array_equal(outputs(twin["range"]), outputs(board["range"]))
 
@@ -131,7 +136,7 @@ def test_a_live_object_with_the_policy_is_copied_and_pickled_with_it(ta: ModuleT
         wanted = outputs(live.extend(close[60:]))
         for other in others:
             assert (other.nan, other.count, type(other.value)) == ("talib", 60, type(live.value))
-            np.testing.assert_array_equal(outputs(other.extend(close[60:])), wanted)
+            assert_array_equal(outputs(other.extend(close[60:])), wanted)
     assert ta.RSI(5).live(close).nan is None
 
 
@@ -187,11 +192,11 @@ def test_every_form_of_series_has_the_policy(ta: ModuleType) -> None:
     ]
     for one in found:
         for a, b in zip(one, wanted, strict=True):
-            np.testing.assert_allclose(np.asarray(a), b, rtol=1e-9)
-    np.testing.assert_allclose(ta.macd(table, nan="talib").hist.to_numpy()[::2], ta.macd(clean).hist, rtol=1e-9)
+            assert_allclose(np.asarray(a), b, rtol=1e-9)
+    assert_allclose(ta.macd(table, nan="talib").hist.to_numpy()[::2], ta.macd(clean).hist, rtol=1e-9)
     into = close.copy()
     assert ta.sma(into, 5, out=into, nan="talib") is into
-    np.testing.assert_array_equal(into, ta.sma(close, 5, nan="talib"))
+    assert_array_equal(into, ta.sma(close, 5, nan="talib"))
 
 
 def test_a_lag_is_spoiled_at_two_bars_and_a_window_as_long_as_it_is(ta: ModuleType) -> None:
@@ -215,7 +220,7 @@ def test_an_indicator_of_the_users_has_the_policy(ta: ModuleType) -> None:
     whole = apart(real, 3, nan="talib")
     assert np.flatnonzero(np.isnan(whole)).tolist() == [0, 1, 10, 11, 12]
     live = apart(3).live(nan="talib")
-    np.testing.assert_array_equal([live.update(x) for x in real], whole)
+    assert_array_equal([live.update(x) for x in real], whole)
     board = ta.Plan(one=apart(3)).live(history={"close": real[None, :11]}, nan="talib")
     assert np.isnan(board["one"]).all()
     assert apart.live(real, nan="talib").nan == "talib"

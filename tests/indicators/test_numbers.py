@@ -12,6 +12,8 @@ import pytest
 from python_fallback.indicators.maps import MAPS
 from python_fallback.indicators.numbers import NUMBERS
 from python_fallback.shared.indicators.operators import OPERATORS
+from tests.indicators.arrays import assert_array_equal
+from tests.indicators.turns import in_turn
 
 pytestmark = pytest.mark.backend_independent
 ODD = (0.0, -0.0, 1.0, -1.0, 7.5, 0.1, 5e-324, -5e-324, 3e-160, 1.7e308, -1.7e308, np.inf, -np.inf, np.nan)
@@ -25,7 +27,7 @@ def bars_of(inputs: int) -> list[Any]:
     return [*rng.sample(odd, min(len(odd), 3000)), *([rng.gauss(0.0, 10.0) for _ in range(inputs)] for _ in range(500))]
 
 
-@pytest.mark.parametrize("name", MAPS)
+@in_turn("name", MAPS)
 def test_operators_on_numbers_give_the_digits_of_arrays(name: str) -> None:
     operator = OPERATORS[name]
     bars = bars_of(operator.inputs)
@@ -36,10 +38,10 @@ def test_operators_on_numbers_give_the_digits_of_arrays(name: str) -> None:
             expected = np.broadcast_to(MAPS[name](*arrays, *params), len(bars))
             found = [NUMBERS[name](*params)(*bar) for bar in bars]
         assert {type(x) for x in found} == {float}
-        np.testing.assert_array_equal(found, expected, err_msg=str(params))
+        assert_array_equal(found, expected, err_msg=str(params))
         there = ~np.isnan(expected)
         signs = np.signbit(expected) if name not in ("greatest", "least", "true_range") else np.signbit(found)
-        np.testing.assert_array_equal(np.signbit(found)[there], signs[there], err_msg=str(params))
+        assert_array_equal(np.signbit(found)[there], signs[there], err_msg=str(params))
 
 
 def test_every_operator_that_looks_at_one_bar_has_both() -> None:

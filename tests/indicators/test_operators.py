@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,8 +16,9 @@ from fastcore.dispatch import backends
 from python_fallback.shared.indicators.operators import OPERATORS
 from python_fallback.shared.indicators.program import Node, Program
 from tests.conftest import PURE_ONLY
-
-Exact = list[Fraction]
+from tests.indicators.arrays import assert_allclose, assert_array_equal
+from tests.indicators.exact import mean_deviation, root, sliding, whole
+from tests.indicators.turns import in_turn
 
 
 @pytest.fixture
@@ -35,35 +37,30 @@ def run(core: Any, program: Program, *inputs: Any) -> Any:
     return output
 
 
-def root(x: Fraction) -> float:
-    return float(np.sqrt(np.longdouble(x.numerator) / np.longdouble(x.denominator))) if x else 0.0
+def variance(w: list[int]) -> Fraction:
+    n, total = len(w), sum(w)
+    return Fraction(sum((n * x - total) ** 2 for x in w), n**3)
 
 
-def variance(w: Exact) -> Fraction:
-    mean = sum(w) / len(w)
-    return sum((x - mean) ** 2 for x in w) / len(w)
+def slope(w: list[int]) -> Fraction:
+    n = len(w)
+    return Fraction(6 * sum((2 * i + 1 - n) * x for i, x in enumerate(w)), n * (n * n - 1))
 
 
-def slope(w: Exact) -> Fraction:
-    middle = Fraction(len(w) - 1, 2)
-    mean = sum(w) / len(w)
-    return sum((i - middle) * (x - mean) for i, x in enumerate(w)) / sum((i - middle) ** 2 for i in range(len(w)))
+def line(w: list[int], at: float) -> Fraction:
+    return Fraction(sum(w), len(w)) + slope(w) * (Fraction(at) - Fraction(len(w) - 1, 2))
 
 
-def line(w: Exact, at: float) -> Fraction:
-    return sum(w) / len(w) + slope(w) * (Fraction(at) - Fraction(len(w) - 1, 2))
-
-
-# Of a window: the operator, its parameters after the period, and what its definition says, in fractions.
-WINDOWS: list[tuple[str, tuple[float, ...], Callable[[Exact], Any]]] = [
+# Of a window of whole numbers: the operator, its parameters after the period, and what its definition says.
+WINDOWS: list[tuple[str, tuple[float, ...], Callable[[list[int]], Any]]] = [
     ("sum", (), sum),
-    ("mean", (), lambda w: sum(w) / len(w)),
+    ("mean", (), lambda w: Fraction(sum(w), len(w))),
     ("variance", (), variance),
-    ("deviation", (), lambda w: root(Fraction(round(variance(w) * 4**80), 4**80))),
-    ("mean_deviation", (), lambda w: sum(abs(x - sum(w) / len(w)) for x in w) / len(w)),
+    ("deviation", (), lambda w: root(variance(w))),
+    ("mean_deviation", (), mean_deviation),
     ("highest", (), max),
     ("lowest", (), min),
-    ("weighted", (), lambda w: sum((i + 1) * x for i, x in enumerate(w)) / sum(range(len(w) + 1))),
+    ("weighted", (), lambda w: Fraction(sum((i + 1) * x for i, x in enumerate(w)), sum(range(len(w) + 1)))),
     ("slope", (), slope),
     ("line", (0.0,), lambda w: line(w, 0.0)),
     ("line", (7.5,), lambda w: line(w, 7.5)),
@@ -78,22 +75,19 @@ SERIES = {
 }
 
 
-def windows(x: Any, period: int) -> list[Exact]:
-    exact = [Fraction(value) for value in x.tolist()]
-    return [exact[end - period : end] for end in range(period, len(exact) + 1)]
-
-
 @pytest.mark.parametrize("kind", SERIES)
-@pytest.mark.parametrize(("name", "others", "definition"), WINDOWS, ids=lambda x: x if isinstance(x, str) else "")
+@in_turn("name, others, definition", WINDOWS)
 def test_windows_give_their_definition(
-    core: Any, name: str, others: tuple[float, ...], definition: Callable[[Exact], Any], kind: str
+    core: Any, name: str, others: tuple[float, ...], definition: Callable[[list[int]], Any], kind: str
 ) -> None:
     rng = np.random.default_rng(3)
     for period in (1, 2, 3, 6, 7, 20, 33):
         if name in ("slope", "line") and period == 1:
             continue
         x = SERIES[kind](rng, 90)
-        expected = [float(definition(w)) for w in windows(x, period)]
+        values, unit = whole(x)
+        unit **= 2 if name == "variance" else 1
+        expected = [float(Fraction(definition(w)) / unit) for w in sliding(values, period)]
         size = float(np.max(np.abs(x)))
         spread = float(np.ptp(x)) or size
         # What is a difference of prices has the digits of the differences, whatever the offset.
@@ -104,30 +98,29 @@ def test_windows_give_their_definition(
             else:
                 found = core.Live(alone(name, period, *others), ()).extend(x)
             assert np.isnan(found[: period - 1]).all()
-            np.testing.assert_allclose(
-                found[period - 1 :], expected, rtol=1e-13, atol=4e-14 * scale, err_msg=f"{form} {period}"
-            )
+            assert_allclose(found[period - 1 :], expected, rtol=1e-13, atol=4e-14 * scale, err_msg=f"{form} {period}")
 
 
-@pytest.mark.parametrize("kind", SERIES)
+@in_turn("kind", SERIES)
 @pytest.mark.parametrize("name", ["correlation", "beta"])
 def test_pairs_give_their_definition(core: Any, name: str, kind: str) -> None:
     rng = np.random.default_rng(4)
-    for period in (1, 2, 3, 8, 21):
+    for n in (1, 2, 3, 8, 21):
         x, y = SERIES[kind](rng, 80), SERIES["walk"](rng, 80)
+        (values_x, unit_x), (values_y, unit_y) = whole(x), whole(y)
         expected = []
-        for a, b in zip(windows(x, period), windows(y, period)):
-            mean_a, mean_b = sum(a) / period, sum(b) / period
-            products = sum((p - mean_a) * (q - mean_b) for p, q in zip(a, b))
-            squares_a, squares_b = sum((p - mean_a) ** 2 for p in a), sum((q - mean_b) ** 2 for q in b)
+        for a, b in zip(sliding(values_x, n), sliding(values_y, n)):
+            apart_a, apart_b = ([n * value - sum(w) for value in w] for w in (a, b))
+            products = sum(p * q for p, q in zip(apart_a, apart_b))
+            squares_a, squares_b = sum(p * p for p in apart_a), sum(q * q for q in apart_b)
             if name == "beta":
-                expected.append(float(products / squares_a) if squares_a else 0.0)
+                expected.append(float(Fraction(products * unit_x, squares_a * unit_y)) if squares_a else 0.0)
             else:
-                scale = root(squares_a) * root(squares_b)
-                expected.append(float(products) / scale if scale else 0.0)
-        for found in (run(core, alone(name, period), x, y), core.Live(alone(name, period), ()).extend(x, y)):
-            assert np.isnan(found[: period - 1]).all()
-            np.testing.assert_allclose(found[period - 1 :], expected, rtol=1e-9, atol=1e-10)
+                scale = root(Fraction(squares_a * squares_b))
+                expected.append(float(products / scale) if scale else 0.0)
+        for found in (run(core, alone(name, n), x, y), core.Live(alone(name, n), ()).extend(x, y)):
+            assert np.isnan(found[: n - 1]).all()
+            assert_allclose(found[n - 1 :], expected, rtol=1e-9, atol=1e-10)
 
 
 def held(ages: list[list[int]], period: int) -> list[int]:
@@ -140,7 +133,7 @@ def held(ages: list[list[int]], period: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("kind", SERIES)
+@in_turn("kind", SERIES)
 @pytest.mark.parametrize(("name", "extreme"), [("since_highest", max), ("since_lowest", min)])
 def test_ages_of_extremes(core: Any, name: str, extreme: Callable[[Any], float], kind: str) -> None:
     rng = np.random.default_rng(12)
@@ -154,14 +147,14 @@ def test_ages_of_extremes(core: Any, name: str, extreme: Callable[[Any], float],
             program = alone(name, period, ties)
             for form in (run(core, program, x), core.Live(program, ()).extend(x)):
                 assert np.isnan(form[: period - 1]).all()
-                np.testing.assert_array_equal(form[period - 1 :], expected, err_msg=f"{period}, {ties}")
+                assert_array_equal(form[period - 1 :], expected, err_msg=f"{period}, {ties}")
 
 
 def test_ages_of_extremes_are_those_of_bottleneck_and_numpy(core: Any) -> None:
     x = np.random.default_rng(13).integers(0, 4, 300).astype(float)
     newest, oldest = (run(core, alone("since_lowest", 12, ties), x) for ties in (0, 1))
-    np.testing.assert_array_equal(newest, bottleneck.move_argmin(x, 12))
-    np.testing.assert_array_equal(oldest[11:], 11 - np.lib.stride_tricks.sliding_window_view(x, 12).argmin(axis=1))
+    assert_array_equal(newest, bottleneck.move_argmin(x, 12))
+    assert_array_equal(oldest[11:], 11 - np.lib.stride_tricks.sliding_window_view(x, 12).argmin(axis=1))
 
 
 def test_bars_are_numbered_from_the_first_one_given(core: Any) -> None:
@@ -177,26 +170,28 @@ def test_bars_are_numbered_from_the_first_one_given(core: Any) -> None:
             [math.nan, math.nan, 2.0, 3.0, math.nan, 5.0, 6.0],
         ),
     ):
-        np.testing.assert_array_equal(run(core, program, x), expected)
-        np.testing.assert_array_equal(run(core, program, np.array([x, x]))[1], expected)
-        np.testing.assert_array_equal(core.Live(program, ()).extend(x), expected)
+        assert_array_equal(run(core, program, x), expected)
+        assert_array_equal(run(core, program, np.array([x, x]))[1], expected)
+        assert_array_equal(core.Live(program, ()).extend(x), expected)
     long = np.ones(3000)
-    np.testing.assert_array_equal(run(core, alone("bar_number"), long), np.arange(3000))
+    assert_array_equal(run(core, alone("bar_number"), long), np.arange(3000))
 
 
-@pytest.mark.parametrize("kind", SERIES)
+@in_turn("kind", SERIES)
 def test_means_of_windows_that_differ_in_length(core: Any, kind: str) -> None:
     rng = np.random.default_rng(12)
     for longest in (1, 2, 7, 50, 300):
         x, bars = SERIES[kind](rng, 700), rng.uniform(-2.0, longest + 3.0, 700)
-        exact = [Fraction(value) for value in x.tolist()]
+        values, unit = whole(x)
+        totals = [0, *itertools.accumulate(values)]
         counts = np.clip(bars, 1, longest).astype(int).tolist()
-        ends = range(longest - 1, 700)
-        expected = [float(sum(exact[end + 1 - counts[end] : end + 1]) / counts[end]) for end in ends]
+        ends = range(longest, 701)
+        sums = [(totals[end] - totals[end - counts[end - 1]], counts[end - 1]) for end in ends]
+        expected = [float(Fraction(total, unit * count)) for total, count in sums]
         program = alone("mean_of", longest)
         for found in (run(core, program, x, bars), core.Live(program, ()).extend(x, bars)):
             assert np.isnan(found[: longest - 1]).all()
-            np.testing.assert_allclose(found[longest - 1 :], expected, rtol=1e-14, atol=1e-14 * np.max(np.abs(x)))
+            assert_allclose(found[longest - 1 :], expected, rtol=1e-14, atol=1e-14 * np.max(np.abs(x)))
 
 
 MAPS = {
@@ -220,16 +215,16 @@ MAPS = {
 }
 
 
-@pytest.mark.parametrize("name", MAPS)
+@in_turn("name", MAPS)
 def test_functions_of_one_number(core: Any, name: str) -> None:
     x = np.random.default_rng(5).random(67) * 3.0 + 0.01
     expected = [MAPS[name](value) for value in x.tolist()]
     for found in (run(core, alone(name), x), core.Live(alone(name), ()).extend(x)):
-        np.testing.assert_allclose(found, expected, rtol=1e-15)
+        assert_allclose(found, expected, rtol=1e-15)
 
 
-@pytest.mark.parametrize(
-    ("name", "params", "definition"),
+@in_turn(
+    "name, params, definition",
     [
         ("add_number", (2.5,), lambda x: x + 2.5),
         ("subtract_from", (2.5,), lambda x: 2.5 - x),
@@ -270,7 +265,6 @@ def test_functions_of_one_number(core: Any, name: str) -> None:
             lambda x, y, path: ((1.0 if path <= x - y or not path else abs(x - y) / path) * 0.5 + 0.25) ** 2,
         ),
     ],
-    ids=lambda x: x if isinstance(x, str) else "",
 )
 def test_arithmetic(core: Any, name: str, params: tuple[float, ...], definition: Any) -> None:
     rng = np.random.default_rng(6)
@@ -279,7 +273,7 @@ def test_arithmetic(core: Any, name: str, params: tuple[float, ...], definition:
         inputs[-1] += 0.25
     expected = [definition(*bar) for bar in zip(*(x.tolist() for x in inputs))]
     for found in (run(core, alone(name, *params), *inputs), core.Live(alone(name, *params), ()).extend(*inputs)):
-        np.testing.assert_array_equal(found, expected)
+        assert_array_equal(found, expected)
 
 
 def smoothed(x: list[float], period: int, keep: float) -> list[float]:
@@ -292,14 +286,14 @@ def smoothed(x: list[float], period: int, keep: float) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("kind", SERIES)
+@in_turn("kind", SERIES)
 def test_smoothing(core: Any, kind: str) -> None:
     x = SERIES[kind](np.random.default_rng(7), 150)
     for period, keep in ((1, 0.0), (1, 0.5), (4, 0.75), (30, 0.9)):
         expected = np.array(smoothed(x.tolist(), period, keep))
         for name, wanted in (("smooth", expected), ("apart", expected - x)):
             for found in (run(core, alone(name, period, keep), x), core.Live(alone(name, period, keep), ()).extend(x)):
-                np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14 * float(np.max(np.abs(x))))
+                assert_allclose(found, wanted, rtol=1e-12, atol=1e-14 * float(np.max(np.abs(x))))
 
 
 def test_memories(core: Any) -> None:
@@ -324,7 +318,7 @@ def test_memories(core: Any) -> None:
         ("rises", (2.0,), (x,), [nan, nan, 3.0 / 7.0, 3.0 / 7.0, 15.0 / 19.0, 15.0 / 91.0, 5.0 / 9.0]),
     ):
         for found in (run(core, alone(name, *params), *inputs), core.Live(alone(name, *params), ()).extend(*inputs)):
-            np.testing.assert_allclose(found, expected, rtol=1e-15, err_msg=name)
+            assert_allclose(found, expected, rtol=1e-15, err_msg=name)
 
 
 MEMORIES = [
@@ -355,7 +349,7 @@ MEMORIES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "params"), MEMORIES, ids=lambda x: x if isinstance(x, str) else "")
+@in_turn("name, params", MEMORIES)
 @pytest.mark.parametrize("form", ["batch", "live"])
 def test_a_gap_is_met_as_the_kind_of_operator_says(core: Any, name: str, params: tuple[float, ...], form: str) -> None:
     rng = np.random.default_rng(8)
@@ -378,8 +372,8 @@ def test_a_gap_is_met_as_the_kind_of_operator_says(core: Any, name: str, params:
         for bar in zip(*(x.tolist() for x in inputs)):
             peeked = live.peek(*bar)
             found.append(live.update(*bar))
-            np.testing.assert_array_equal(peeked, found[-1])
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+            assert_array_equal(peeked, found[-1])
+    assert_allclose(found, expected, rtol=1e-12)
 
 
 def chain(*nodes: tuple[str, tuple[float, ...]]) -> Program:
@@ -399,7 +393,7 @@ def test_values_between_operators_are_kept_as_long_as_they_are_looked_back_to(co
     if count > 0:
         views = np.lib.stride_tricks.sliding_window_view(earlier[4:], wide)
         wanted[-count:] = views.max(axis=1)
-    np.testing.assert_allclose(found, wanted, rtol=1e-13)
+    assert_allclose(found, wanted, rtol=1e-13)
 
 
 def test_a_value_between_operators_that_is_not_finite_is_missing(core: Any) -> None:
@@ -410,7 +404,7 @@ def test_a_value_between_operators_that_is_not_finite_is_missing(core: Any) -> N
         expected = run(core, alone(name, *params), logs)
         program = chain(("ln", ()), (name, params))
         for found in (run(core, program, x), core.Live(program, ()).extend(x)):
-            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+            assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("bar", [(1.0, 3.0, 0.5, 2.0), (2.0, 2.0, 2.0, 2.0)], ids=["range", "no range"])
@@ -430,7 +424,7 @@ def test_a_balance_is_missing_where_a_price_is_missing_or_not_finite(
 
 
 @pytest.mark.skipif(PURE_ONLY, reason="of the compiled twin")
-@pytest.mark.parametrize("name", OPERATORS)
+@in_turn("name", OPERATORS)
 def test_every_instruction_set_gives_the_same_digits(name: str) -> None:
     core = backends.twin("indicators", "compiled")
     rng = np.random.default_rng(11)

@@ -15,7 +15,9 @@ from fastcore import Switch, flags, indicators
 from fastcore.indicators import destination
 from fastcore.indicators.registry import INDICATORS
 from tests.conftest import PURE_ONLY
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import DEFAULTS, PROGRAM_DEFAULTS, Case, call, inputs_of, walk
+from tests.indicators.turns import in_turn
 
 X = walk(300)["real"]
 BARS = {name: np.array([x, x[::-1] + 1.0]) for name, x in walk(60).items()}
@@ -27,7 +29,7 @@ def own(like: tuple[Any, ...]) -> Any:
     return arrays if len(arrays) > 1 else arrays[0]
 
 
-@pytest.mark.parametrize("case", [*DEFAULTS, *PROGRAM_DEFAULTS], ids=str)
+@in_turn("case", [*DEFAULTS, *PROGRAM_DEFAULTS])
 def test_out_holds_what_the_call_returns(ta: ModuleType, case: Case) -> None:
     function = getattr(ta, case.row.name)
     gap = {name: x.copy() for name, x in BARS.items()}
@@ -43,7 +45,7 @@ def test_out_holds_what_the_call_returns(ta: ModuleType, case: Case) -> None:
         else:
             assert found is out
         for a, b in zip(found if case.row.result else (found,), wanted):
-            np.testing.assert_array_equal(a, b)
+            assert_array_equal(a, b)
 
 
 def given(case: Case) -> list[Any]:
@@ -56,13 +58,13 @@ def test_out_may_be_an_input(ta: ModuleType) -> None:
         source, out = memory[:300], memory[shift : shift + 300]
         wanted = ta.ema(X, 7)
         assert ta.ema(source, 7, out=out) is out
-        np.testing.assert_array_equal(out, wanted)
+        assert_array_equal(out, wanted)
     high, low = X + 1.0, X - 1.0
     wanted = ta.aroon(high, low, 5)
     found = ta.aroon(high, low, 5, out=(low, high))
     assert found.down is low
-    np.testing.assert_array_equal(low, wanted.down)
-    np.testing.assert_array_equal(high, wanted.up)
+    assert_array_equal(low, wanted.down)
+    assert_array_equal(high, wanted.up)
 
 
 def test_none_in_a_tuple_is_a_new_array(ta: ModuleType) -> None:
@@ -70,7 +72,7 @@ def test_none_in_a_tuple_is_a_new_array(ta: ModuleType) -> None:
     found = ta.macd(X, out=(None, signal, None))
     assert found.signal is signal
     for a, b in zip(found, ta.macd(X)):
-        np.testing.assert_array_equal(a, b)
+        assert_array_equal(a, b)
     assert ta.sma(X, 5, out=None) is not X
 
 
@@ -80,8 +82,8 @@ def test_series_and_long_tables_are_written_into_arrays(ta: ModuleType) -> None:
     for index in (pd.RangeIndex(300), pd.MultiIndex.from_product([times, ["A", "B"]], names=["time", "symbol"])):
         series = pd.Series(X, index)
         assert ta.sma(series, 5, out=out) is out
-        np.testing.assert_array_equal(out, ta.sma(series, 5).to_numpy())
-        np.testing.assert_array_equal(ta.macd(series, out=(None, out, None)).signal, ta.macd(series).signal.to_numpy())
+        assert_array_equal(out, ta.sma(series, 5).to_numpy())
+        assert_array_equal(ta.macd(series, out=(None, out, None)).signal, ta.macd(series).signal.to_numpy())
 
 
 def test_a_file_in_memory_and_a_row_of_a_matrix_are_written_into(ta: ModuleType, tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def test_a_file_in_memory_and_a_row_of_a_matrix_are_written_into(ta: ModuleType,
     row = matrix[1]
     assert ta.rsi(X, 14, out=row) is row
     for x in (file, matrix[1]):
-        np.testing.assert_array_equal(x, ta.rsi(X, 14))
+        assert_array_equal(x, ta.rsi(X, 14))
     assert not matrix[[0, 2]].any()
 
 
@@ -104,7 +106,7 @@ def test_definitions_and_indicators_of_the_users_take_out(ta: ModuleType) -> Non
     for function in (ta.SMA(5), spread, spread(7)):
         wanted = function(X)
         assert function(X, out=out) is out
-        np.testing.assert_array_equal(out, wanted)
+        assert_array_equal(out, wanted)
 
 
 def locked(x: Any) -> Any:
@@ -161,10 +163,10 @@ def test_a_plan_writes_into_a_mapping_of_arrays(ta: ModuleType) -> None:
         assert found["slow"] is close
         assert found["macd"].signal is volume
         assert list(found) == list(wanted)
-        np.testing.assert_array_equal(found["fast"], wanted["fast"])
-        np.testing.assert_array_equal(close, wanted["slow"])
+        assert_array_equal(found["fast"], wanted["fast"])
+        assert_array_equal(close, wanted["slow"])
         for a, b in zip(found["macd"], wanted["macd"]):
-            np.testing.assert_array_equal(a, b)
+            assert_array_equal(a, b)
     with pytest.raises(ValueError, match="out: expected some of fast, macd, slow, got 'rsi'"):
         plan({"close": X, "volume": X}, out={"rsi": X})
     with pytest.raises(TypeError, match=r"out: expected a mapping of the plan's names to arrays, got a list"):
@@ -195,7 +197,7 @@ def test_calls_with_out_are_compared_while_both_twins_run() -> None:
         for _ in range(50):
             out = np.full(300, -1.0)
             assert made(X, out=out) is out
-            np.testing.assert_array_equal(out, X + 1.0)
+            assert_array_equal(out, X + 1.0)
     assert made.report().paired.pairs == made.report().mismatches > 0
 
 
@@ -206,7 +208,7 @@ def test_indicators_are_compared_with_out() -> None:
         for _ in range(5):
             out = np.full(300, -1.0)
             assert indicators.rsi(X, 14, out=out) is out
-            np.testing.assert_allclose(out, indicators.rsi(X, 14))
+            assert_allclose(out, indicators.rsi(X, 14))
             with pytest.raises(ValueError, match="out: expected a float64 array of shape"):
                 indicators.rsi(X, 14, out=out[:5])
         assert indicators.rsi.report().mismatches == before.mismatches

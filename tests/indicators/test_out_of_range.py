@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from fastcore.indicators.registry import INDICATORS
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import DEFAULTS, PROGRAM_DEFAULTS, Case, inputs_of, walk
 from tests.indicators.forms import FORMS
+from tests.indicators.turns import in_turn
 
 each_form = pytest.mark.parametrize("form", [FORMS[name] for name in ("function", "rows", "extended", "board")])
 DEFINED = {case.row.name: case for case in (*DEFAULTS, *PROGRAM_DEFAULTS)}
@@ -23,17 +25,17 @@ def prices(case: Case, bars: int = 250) -> list[Any]:
 
 
 @each_form
-@pytest.mark.parametrize("name", SHARES)
-@pytest.mark.parametrize("power", [-500, -300, 300, 500])
+@in_turn("name", SHARES)
+@in_turn("power", [-500, -300, 300, 500])
 def test_shares_do_not_depend_on_the_size_of_prices(ta: ModuleType, name: str, power: int, form: Any) -> None:
     case = DEFINED[name]
     usual = prices(case)
     for ours, wanted in zip(form(ta, case, [np.ldexp(x, power) for x in usual]), form(ta, case, usual)):
-        np.testing.assert_allclose(ours, wanted, rtol=1e-11, atol=1e-11)
+        assert_allclose(ours, wanted, rtol=1e-11, atol=1e-11)
 
 
 @each_form
-@pytest.mark.parametrize("name", ["correl", "beta", "cov"])
+@in_turn("name", ["correl", "beta", "cov"])
 def test_squares_that_overflow_give_no_number(ta: ModuleType, name: str, form: Any) -> None:
     case = Case(INDICATORS[name], (10.0, *DEFINED[name].params[1:]))
     x, y = prices(case)
@@ -42,11 +44,11 @@ def test_squares_that_overflow_give_no_number(ta: ModuleType, name: str, form: A
     (ours,) = form(ta, case, [x, y])
     late = 111 if name == "beta" else 110  # of returns, two of which see the price
     assert not np.isfinite(ours[100:110]).any()
-    np.testing.assert_allclose(ours[late:], usual[late:], rtol=1e-9)
-    np.testing.assert_allclose(ours[:100], usual[:100], rtol=1e-9)
+    assert_allclose(ours[late:], usual[late:], rtol=1e-9)
+    assert_allclose(ours[:100], usual[:100], rtol=1e-9)
 
 
-@pytest.mark.parametrize("case", [case for name, case in DEFINED.items() if name not in ONLY_NEAR_0], ids=str)
+@in_turn("case", [case for name, case in DEFINED.items() if name not in ONLY_NEAR_0])
 def test_results_are_numbers_again_after_a_spike(ta: ModuleType, case: Case) -> None:
     """In every input that is a price, and in the last one alone."""
     usual = prices(case)
@@ -59,7 +61,7 @@ def test_results_are_numbers_again_after_a_spike(ta: ModuleType, case: Case) -> 
 
 
 @each_form
-@pytest.mark.parametrize("name", ["ema", "rsi", "atr", "obv", "cumsum", "tsi"])
+@in_turn("name", ["ema", "rsi", "atr", "obv", "cumsum", "tsi"])
 def test_a_bar_at_which_a_recurrence_overflows_is_left_out(ta: ModuleType, name: str, form: Any) -> None:
     case = DEFINED[name]
     usual = prices(case)
@@ -97,7 +99,7 @@ def test_the_share_of_rises_leaves_out_bars_at_which_its_averages_overflow(ta: M
     live = share.live()
     stepped = np.array([live.update(value) for value in x])
     assert np.isnan(stepped[[61, 120]]).tolist() == [True, False]
-    np.testing.assert_array_equal(share(x), stepped)
+    assert_array_equal(share(x), stepped)
 
 
 @pytest.mark.parametrize("name", ["function", "extended", "board"])
@@ -108,7 +110,7 @@ def test_dx_keeps_its_value_through_a_long_halt(ta: ModuleType, indicator: str, 
     case = Case(INDICATORS[indicator], (3.0,))
     (ours,) = FORMS[name](ta, case, halted(case, 2500, by_bar))
     assert 0.0 < ours[60] < 100.0
-    np.testing.assert_allclose(ours[200:], ours[200], rtol=1e-12)
+    assert_allclose(ours[200:], ours[200], rtol=1e-12)
 
 
 @pytest.mark.parametrize("indicator", SHORT)
@@ -120,5 +122,5 @@ def test_averages_come_to_0_at_the_same_bar_in_every_form(ta: ModuleType, indica
     whole = FORMS["function"](ta, case, inputs)
     for name in ("extended", "board"):
         for ours, wanted in zip(FORMS[name](ta, case, inputs), whole):
-            np.testing.assert_allclose(ours, wanted, rtol=1e-9, atol=1e-11)
-            np.testing.assert_array_equal(ours == 0.0, wanted == 0.0)
+            assert_allclose(ours, wanted, rtol=1e-9, atol=1e-11)
+            assert_array_equal(ours == 0.0, wanted == 0.0)

@@ -18,6 +18,7 @@ import pytest
 
 from fastcore.indicators.registry import INDICATORS, Indicator, rolling
 from tests.indicators.cases import Case, call, every_case, inputs_of, real_prices, walk
+from tests.indicators.turns import in_turn
 
 talib = pytest.importorskip("talib", reason="TA-Lib is not installed")
 
@@ -46,7 +47,7 @@ def series() -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@in_turn("row", ROWS)
 def test_a_grid_of_parameters_and_series_matches_talib(ta: ModuleType, row: Indicator) -> None:
     wrong = []
     for case in every_case([row], (-2, -1, 1, 3)):

@@ -14,6 +14,7 @@ import pytest
 
 from fastcore import indicators
 from fastcore.indicators import ATR, BBANDS, MACD, RSI, SMA, VWAP, Plan, rsi
+from tests.indicators.arrays import assert_array_equal
 from tests.indicators.cases import walk
 
 PLAN = Plan(rsi=RSI(14), macd=MACD(12, 26, 9), bb=BBANDS(20, 2.0), atr=ATR(14), vol=SMA(5, real="volume"))
@@ -44,7 +45,7 @@ def test_a_pandas_frame_returns_a_pandas_frame(ta: ModuleType) -> None:
     assert list(result.columns) == TITLES
     assert result.index.equals(frame.index)
     for title, values in zip(TITLES, flat(expected(ta, columns()))):
-        np.testing.assert_array_equal(result[title].to_numpy(), values)
+        assert_array_equal(result[title].to_numpy(), values)
 
 
 def test_a_polars_frame_returns_a_polars_frame(ta: ModuleType) -> None:
@@ -52,7 +53,7 @@ def test_a_polars_frame_returns_a_polars_frame(ta: ModuleType) -> None:
     assert isinstance(result, pl.DataFrame)
     assert result.columns == TITLES
     for title, values in zip(TITLES, flat(expected(ta, columns()))):
-        np.testing.assert_array_equal(result[title].to_numpy(), values)
+        assert_array_equal(result[title].to_numpy(), values)
 
 
 @pytest.mark.parametrize("rows", [None, 1, 7])
@@ -63,14 +64,14 @@ def test_a_mapping_of_arrays_returns_a_dict(ta: ModuleType, rows: int | None) ->
     assert list(result) == list(wanted)
     for name, values in wanted.items():
         assert type(result[name]) is type(values)
-        np.testing.assert_array_equal(result[name], values)
+        assert_array_equal(result[name], values)
 
 
 def test_a_mapping_of_series_returns_series(ta: ModuleType) -> None:
     index = pd.RangeIndex(5, 85)
     result = PLAN({name: pd.Series(x, index) for name, x in columns().items()})
     assert result["macd"].hist.index.equals(index)
-    np.testing.assert_array_equal(result["atr"].to_numpy(), expected(ta, columns())["atr"])
+    assert_array_equal(result["atr"].to_numpy(), expected(ta, columns())["atr"])
 
 
 def test_frames_may_be_empty_or_have_other_number_types(ta: ModuleType) -> None:
@@ -146,6 +147,4 @@ def test_invalid_input_raises_a_clear_error(act: Any, kind: type[Exception], tex
 
 def test_vwap_of_a_frame(ta: ModuleType) -> None:
     c = columns()
-    np.testing.assert_array_equal(
-        Plan(vwap=VWAP())(FRAME)["vwap"], ta.vwap(c["high"], c["low"], c["close"], c["volume"])
-    )
+    assert_array_equal(Plan(vwap=VWAP())(FRAME)["vwap"], ta.vwap(c["high"], c["low"], c["close"], c["volume"]))

@@ -18,6 +18,7 @@ from fastcore.indicators import ADX, ATR, DEMA, EMA, MACD, NATR, PLUS_DI, RSI, S
 from fastcore.indicators.registry import INDICATORS
 from python_fallback.indicators import Plan as Pure
 from python_fallback.indicators import batch
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 
 EVERY = Plan(**{f"{row.name}_": getattr(indicators, row.definition)() for row in INDICATORS.values()})
 
@@ -44,7 +45,7 @@ def assert_together(data: dict[str, Any], plan: Plan = EVERY) -> None:
         expected = definition(*[data[column] for column in definition.columns])
         for ours, theirs in zip(flat(found[name]), flat(expected), strict=True):
             scale = np.nanmax(np.abs(theirs), initial=1.0, where=np.isfinite(theirs))
-            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-10 * scale, err_msg=name)
+            assert_allclose(ours, theirs, rtol=1e-9, atol=1e-10 * scale, err_msg=name)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 40, 700])
@@ -63,8 +64,8 @@ def test_every_indicator_where_bars_are_missing(ta: ModuleType) -> None:
 
 def test_equal_definitions_are_arrays_of_their_own(ta: ModuleType) -> None:
     found = Plan(one=RSI(14), two=RSI(14), sd=STDDEV(5), again=STDDEV(5))({"close": bars(1, 60)["close"][0]})
-    np.testing.assert_array_equal(found["one"], found["two"])
-    np.testing.assert_array_equal(found["sd"], found["again"])
+    assert_array_equal(found["one"], found["two"])
+    assert_array_equal(found["sd"], found["again"])
     found["one"][:] = found["sd"][:] = 0.0
     assert found["two"][30] != 0.0
     assert found["again"][30] != 0.0
@@ -72,7 +73,7 @@ def test_equal_definitions_are_arrays_of_their_own(ta: ModuleType) -> None:
 
 def test_columns_of_different_lengths_go_to_their_own_indicators(ta: ModuleType) -> None:
     found = Plan(a=SMA(2), b=SMA(2, real="volume"))({"close": [1.0, 2.0], "volume": [3.0, 4.0, 5.0]})
-    np.testing.assert_array_equal(found["b"], [np.nan, 3.5, 4.5])
+    assert_array_equal(found["b"], [np.nan, 3.5, 4.5])
 
 
 def test_eight_threads_share_definitions_plans_and_boards(ta: ModuleType) -> None:
@@ -98,8 +99,8 @@ def test_eight_threads_share_definitions_plans_and_boards(ta: ModuleType) -> Non
     for thread in threads:
         thread.join()
     assert not wrong
-    np.testing.assert_array_equal(board["sma"], np.arange(64) % 8 + np.arange(64) // 8)
-    np.testing.assert_array_equal(board["sd"], np.zeros(64))
+    assert_array_equal(board["sma"], np.arange(64) % 8 + np.arange(64) // 8)
+    assert_array_equal(board["sd"], np.zeros(64))
 
 
 def test_the_core_of_a_plan_takes_columns_in_its_order() -> None:
@@ -112,7 +113,7 @@ def test_the_core_of_a_plan_takes_columns_in_its_order() -> None:
         for threads in (0, 2):
             found = plan([data[name] for name in plan.columns], threads)
             for ours, theirs in zip(found, expected, strict=True):
-                np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
+                assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
 
 
 def compiled_plan() -> Any:

@@ -14,6 +14,7 @@ import pytest
 
 from fastcore import indicators as ta
 from tests.conftest import PURE_ONLY
+from tests.indicators.arrays import assert_array_equal
 
 pytestmark = pytest.mark.skipif(PURE_ONLY, reason="of the compiled indicators")
 
@@ -31,10 +32,10 @@ def churn(seed: int) -> None:
         kept.append((n, ta.sma(SERIES[n], 7)))
         if len(kept) > chance.randrange(1, 12):
             n, found = kept.pop(chance.randrange(len(kept)))
-            np.testing.assert_array_equal(found, expected[n])
+            assert_array_equal(found, expected[n])
             found.fill(-1.0)  # as its owner may
     for n, found in kept:
-        np.testing.assert_array_equal(found, expected[n])
+        assert_array_equal(found, expected[n])
     for i, (_, one) in enumerate(kept):
         assert not any(np.shares_memory(one, other) for _, other in kept[i + 1 :])
 
@@ -67,7 +68,7 @@ def test_results_own_their_memory_and_can_be_resized() -> None:
         for size in (n * 2, n * 40, 10, 0, n):
             found.resize(size, refcheck=False)
             fits = min(10 if size >= 10 else 0, n)
-            np.testing.assert_array_equal(found[:fits], before[:fits] if size != n else 0.0)
+            assert_array_equal(found[:fits], before[:fits] if size != n else 0.0)
         assert not found.any()
 
 

@@ -6,13 +6,13 @@ import pickle
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 
 from fastcore import indicators
 from fastcore.dispatch import backends
 from fastcore.indicators import saved
 from python_fallback.shared.indicators.operators import OPERATORS
+from tests.indicators.arrays import assert_allclose
 from tests.indicators.saved_boards import BARS, SAVED, after, panels, plan
 
 CLOSE = panels(0, BARS)["close"]
@@ -30,7 +30,7 @@ def test_a_board_that_an_earlier_build_saved_continues(ta: ModuleType, backend: 
     assert operators(board.plan) >= operators(plan())
     fresh = board.plan.live(history=panels(0, BARS))
     for ours, wanted in zip(after(board), after(fresh), strict=True):
-        np.testing.assert_allclose(ours, wanted, rtol=1e-9, atol=1e-9)
+        assert_allclose(ours, wanted, rtol=1e-9, atol=1e-9)
 
 
 def mean(o: Any, close: Any, timeperiod: int = 5) -> Any:

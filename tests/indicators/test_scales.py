@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import CASES, Case, inputs_of, walk
 from tests.indicators.forms import FORMS, each_form_of_each_case
+from tests.indicators.turns import in_turn
 
 LEAST = 5e-324  # the smallest number above 0
 SHARES = ("rsi", "stoch", "obv")  # do not change with the size of the price
@@ -25,7 +27,7 @@ def test_a_power_of_two_changes_no_digit(ta: ModuleType, case: Case, form: Any, 
     bars = inputs_of(case.row, walk(300))
     scaled = [x if name == "volume" else np.ldexp(x, power) for name, x in zip(case.row.inputs, bars)]
     for ours, usual in zip(form(ta, case, scaled), form(ta, case, bars)):
-        np.testing.assert_array_equal(ours, usual if case.row.name in SHARES else np.ldexp(usual, power))
+        assert_array_equal(ours, usual if case.row.name in SHARES else np.ldexp(usual, power))
 
 
 def subnormals(bars: int) -> Any:
@@ -46,7 +48,7 @@ def test_windows_over_subnormal_prices(ta: ModuleType, form: Any, period: int) -
         (ours,) = form(ta, Case(rows[name], (float(period),)), [x])
         # Half of the least number is no number: the mean, and each step on the way to it, is rounded.
         steps = 1.0 + np.log2(period) if name == "sma" else 0.0
-        np.testing.assert_allclose(ours[period - 1 :] / LEAST, wanted, rtol=0.0, atol=steps)
+        assert_allclose(ours[period - 1 :] / LEAST, wanted, rtol=0.0, atol=steps)
         assert np.isnan(ours[: period - 1]).all()
 
 
@@ -63,10 +65,10 @@ def test_an_exponential_average_of_subnormal_prices(ta: ModuleType, form: Any, p
         y += Fraction(2, period + 1) * (value - y)
         y = Fraction(round(y * 2**60), 2**60)
         wanted.append(float(y))
-    np.testing.assert_allclose(ours[period - 1 :] / LEAST, wanted, rtol=0.0, atol=period)
+    assert_allclose(ours[period - 1 :] / LEAST, wanted, rtol=0.0, atol=period)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@in_turn("case", CASES)
 @pytest.mark.parametrize("scale", [1e-310, LEAST, 1e-200, 1e150])
 def test_batch_live_and_board_agree_at_every_scale(ta: ModuleType, case: Case, scale: float) -> None:
     if case.row.name == "rsi":
@@ -75,8 +77,8 @@ def test_batch_live_and_board_agree_at_every_scale(ta: ModuleType, case: Case, s
     batch = FORMS["function"](ta, case, inputs)
     for name in ("rows", "extended", "board"):
         for ours, theirs in zip(FORMS[name](ta, case, inputs), batch):
-            np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs))
-            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9 * min(1.0, scale) + 200 * LEAST)
+            assert_array_equal(np.isnan(ours), np.isnan(theirs))
+            assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9 * min(1.0, scale) + 200 * LEAST)
 
 
 @each_form
@@ -86,4 +88,4 @@ def test_a_price_whose_worth_overflows_has_no_average_and_leaves_nothing_behind(
     live = ta.VWAP().live()
     expected = np.array([live.update(*bar) for bar in zip(*(x.tolist() for x in bars))])
     assert np.flatnonzero(np.isnan(expected)).tolist() == [60]
-    np.testing.assert_allclose(form(ta, case, bars)[0], expected, rtol=1e-12)
+    assert_allclose(form(ta, case, bars)[0], expected, rtol=1e-12)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import decimal
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from types import ModuleType
 from typing import Any
@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import CASES, DEFAULTS, Case, call, inputs_of, walk
 from tests.indicators.forms import FORMS, each_form_of_each_case
+from tests.indicators.turns import in_turn
 
 PRICES = [19.99, 0.1, 1.0, 333.33, 1e8 + 0.1, 7e-9, 1e-300, 1e300]
 IS_THE_PRICE = ("sma", "ema", "bbands", "min", "max", "vwap")
 IS_ZERO = ("rsi", "macd", "stoch", "atr", "stddev")
 
 each_form = pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
-each_default = pytest.mark.parametrize("case", DEFAULTS, ids=str)
+each_default = in_turn("case", DEFAULTS)
 
 
 def bars_of(case: Case, price: float, bars: int) -> list[Any]:
@@ -112,30 +114,25 @@ def halted(case: Case, moving: int, still: int, again: int = 0) -> list[Any]:
     return [bars[name] for name in case.row.inputs]
 
 
-def assert_near(ours: Any, exact: list[Decimal | None], scale: float) -> None:
-    wanted = np.array([np.nan if x is None else float(x) for x in exact])
-    np.testing.assert_allclose(ours, wanted, rtol=1e-12, atol=1e-13 * scale)
-
-
-@each_form
-@pytest.mark.parametrize("case", RECURRENCES, ids=str)
-def test_after_a_halt_between_sessions_the_formula_holds(ta: ModuleType, case: Case, form: Any) -> None:
-    inputs = halted(case, moving=120, still=300, again=40)
+def assert_forms_near(ta: ModuleType, forms: Iterable[str], case: Case, inputs: list[Any]) -> None:
     with decimal.localcontext(prec=60, Emin=-999_999, Emax=999_999):
         exact = reference(case, inputs)
-    for ours, wanted in zip(form(ta, case, inputs), exact):
-        assert_near(ours, wanted, scale=100.0)
+    wanted = [np.array([np.nan if x is None else float(x) for x in output]) for output in exact]
+    for name in forms:
+        for ours, output in zip(FORMS[name](ta, case, inputs), wanted):
+            assert_allclose(ours, output, rtol=1e-12, atol=1e-11, err_msg=name)
 
 
-@pytest.mark.parametrize("form", [FORMS["function"], FORMS["extended"], FORMS["board"]])
-@pytest.mark.parametrize("case", RECURRENCES, ids=str)
-def test_after_a_long_halt_the_formula_holds(ta: ModuleType, case: Case, form: Any) -> None:
+@in_turn("case", RECURRENCES)
+def test_after_a_halt_between_sessions_the_formula_holds(ta: ModuleType, case: Case) -> None:
+    assert_forms_near(ta, FORMS, case, halted(case, moving=120, still=300, again=40))
+
+
+@in_turn("case", RECURRENCES)
+def test_after_a_long_halt_the_formula_holds(ta: ModuleType, case: Case) -> None:
     """Long enough for binary exponents to end: what came before weighs nothing, and is not in the way."""
     inputs = halted(case, moving=60 + int(max(case.params)), still=4000, again=12)
-    with decimal.localcontext(prec=60, Emin=-999_999, Emax=999_999):
-        exact = reference(case, inputs)
-    for ours, wanted in zip(form(ta, case, inputs), exact):
-        assert_near(ours, wanted, scale=100.0)
+    assert_forms_near(ta, ("function", "extended", "board"), case, inputs)
 
 
 @pytest.mark.parametrize("form", [FORMS["function"], FORMS["rows"], FORMS["extended"], FORMS["board"]])
@@ -147,7 +144,7 @@ def test_rsi_keeps_its_value_while_nothing_moves(ta: ModuleType, period: int, fo
     assert set(output[199:]) == {output[199]}
     assert 0.0 < output[199] < 100.0
     unchanged = np.flatnonzero(np.diff(inputs[0][:200]) == 0.0) + 1
-    np.testing.assert_array_equal(output[unchanged], output[unchanged - 1])
+    assert_array_equal(output[unchanged], output[unchanged - 1])
 
 
 @each_form
@@ -163,7 +160,7 @@ def test_an_average_converges_to_the_price_from_one_side(ta: ModuleType, form: A
         assert set(apart[300:]) == {0.0}
 
 
-@each_default
+@in_turn("case", [case for case in DEFAULTS if not case.by_window])
 @pytest.mark.parametrize("name", ["function", "extended"])
 def test_no_subnormal_numbers_appear(ta: ModuleType, case: Case, name: str) -> None:
     smallest = np.finfo(float).smallest_normal
@@ -176,8 +173,8 @@ def test_no_subnormal_numbers_appear(ta: ModuleType, case: Case, name: str) -> N
                 assert not np.any((there > 0.0) & (there < smallest))
 
 
-@pytest.mark.parametrize("outer", DEFAULTS, ids=str)
-@pytest.mark.parametrize("inner", DEFAULTS, ids=str)
+@in_turn("outer", DEFAULTS)
+@in_turn("inner", DEFAULTS)
 def test_an_indicator_of_one_of_a_halted_price_is_the_same_on_both_ways(
     ta: ModuleType, outer: Case, inner: Case
 ) -> None:
@@ -187,4 +184,4 @@ def test_an_indicator_of_one_of_a_halted_price_is_the_same_on_both_ways(
     first = call(getattr(ta, inner.row.name), inner, inputs)[-1]
     columns = [first for _ in outer.row.inputs]
     for whole, stepped in zip(FORMS["function"](ta, outer, columns), FORMS["extended"](ta, outer, columns)):
-        np.testing.assert_allclose(whole, stepped, rtol=1e-9, atol=1e-9)
+        assert_allclose(whole, stepped, rtol=1e-9, atol=1e-9)

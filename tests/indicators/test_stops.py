@@ -11,6 +11,7 @@ import pytest
 
 from fastcore.dispatch import backends
 from python_fallback.shared.indicators.program import Node, Program
+from tests.indicators.arrays import assert_allclose
 from tests.indicators.cases import walk
 
 RATES = (0.02, 0.03, 0.2), (0.01, 0.05, 0.3)
@@ -57,8 +58,8 @@ def test_parabolic_stops_follow_wilders_rules(core: Any, start: float, offset: f
             high, low = np.round(high), np.round(low)  # many equal prices
         expected = parabolic(high.tolist(), low.tolist(), start, offset)
         (found,) = core.batch(program, (), (high, low))
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
-        np.testing.assert_allclose(core.Live(program, ()).extend(high, low), expected, rtol=1e-12)
+        assert_allclose(found, expected, rtol=1e-12)
+        assert_allclose(core.Live(program, ()).extend(high, low), expected, rtol=1e-12)
 
 
 def test_a_supertrend_is_a_stop_on_the_side_of_its_trend(ta: Any) -> None:

@@ -8,14 +8,15 @@ import sys
 import threading
 from typing import Any
 
-import numpy as np
 import pytest
 
 from fastcore import indicators
 from fastcore.dispatch import flags
 from fastcore.indicators import FUNCTIONS, rsi
 from tests.conftest import PURE_ONLY
+from tests.indicators.arrays import assert_allclose
 from tests.indicators.cases import DEFAULTS, PROGRAM_DEFAULTS, call, inputs_of, walk
+from tests.indicators.turns import in_turn
 
 both_twins = pytest.mark.skipif(PURE_ONLY, reason="switches between the twins")
 X = walk(100)["real"]
@@ -72,7 +73,7 @@ def test_flipping_while_eight_threads_call_gives_no_wrong_result() -> None:
             while not done.is_set():
                 for case, inputs, expected in cases[number % 3 :: 3]:
                     for ours, theirs in zip(call(FUNCTIONS[case.row.name], case, inputs), expected):
-                        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+                        assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
                     counts[number] += 1
         except BaseException as error:
             trouble.append(error)
@@ -93,7 +94,7 @@ def test_flipping_while_eight_threads_call_gives_no_wrong_result() -> None:
     assert not trouble, trouble[0]
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@in_turn("name", FUNCTIONS)
 def test_a_function_is_pickled_by_name(name: str) -> None:
     function = getattr(indicators, name)
     assert pickle.loads(pickle.dumps(function)) is function

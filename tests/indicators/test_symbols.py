@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from fastcore.indicators import ATR, MACD, RSI, SMA, Plan
+from tests.indicators.arrays import assert_array_equal
 from tests.indicators.cases import DEFAULTS, Case, call, inputs_of, walk
+from tests.indicators.turns import in_turn
 
 COLUMNS = ("high", "low", "close", "volume")
 LENGTHS = {"AAPL": 90, "MSFT": 70, "GOOG": 41, "IPO": 2}
@@ -55,7 +57,7 @@ def each_alone(frame: pd.DataFrame) -> Any:
 
 
 @each_order
-@pytest.mark.parametrize("case", DEFAULTS, ids=str)
+@in_turn("case", DEFAULTS)
 def test_a_series_of_many_symbols_is_as_many_series(ta: ModuleType, case: Case, order: Any) -> None:
     frame = order(long_table())
     function = getattr(ta, case.row.name)
@@ -64,7 +66,7 @@ def test_a_series_of_many_symbols_is_as_many_series(ta: ModuleType, case: Case, 
     for rows, data in each_alone(frame):
         for ours, alone in zip(outputs, call(function, case, inputs_of(case.row, {"real": data["close"], **data}))):
             assert ours.index.equals(frame.index)
-            np.testing.assert_array_equal(ours.to_numpy()[rows], alone)
+            assert_array_equal(ours.to_numpy()[rows], alone)
 
 
 @each_order
@@ -107,14 +109,14 @@ def test_one_symbol_is_one_series_and_may_be_live(ta: ModuleType) -> None:
 def test_a_row_without_a_symbol_belongs_to_no_symbol(ta: ModuleType) -> None:
     index = pd.MultiIndex.from_arrays([["A", None, "A", None, "B"], times(5)], names=["symbol", "time"])
     got = ta.sma(pd.Series([1.0, 10.0, 3.0, 20.0, 5.0], index), 2)
-    np.testing.assert_array_equal(got, [np.nan, np.nan, 2.0, 15.0, np.nan])
+    assert_array_equal(got, [np.nan, np.nan, 2.0, 15.0, np.nan])
 
 
 def test_missing_names_in_one_of_two_symbol_levels_are_distinguished(ta: ModuleType) -> None:
     venues, symbols = ["X", "Y", "X", "Y"], ["B", None, "B", None]  # of Y without a symbol, and of X with the last one
     index = pd.MultiIndex.from_arrays([venues, symbols, times(4)], names=["venue", "symbol", "time"])
     got = ta.sma(pd.Series([1.0, 10.0, 3.0, 20.0], index), 2)
-    np.testing.assert_array_equal(got, [np.nan, np.nan, 2.0, 15.0])
+    assert_array_equal(got, [np.nan, np.nan, 2.0, 15.0])
 
 
 def test_a_table_without_rows(ta: ModuleType) -> None:
@@ -148,7 +150,7 @@ def test_a_board_takes_one_bar_per_symbol_with_any_index(ta: ModuleType) -> None
     close = long_table()["close"].groupby(level="symbol", sort=False).last()
     board = Plan(sma=SMA(1)).live(symbols=4)
     board.update(close=close)
-    np.testing.assert_array_equal(board["sma"], close.to_numpy())
+    assert_array_equal(board["sma"], close.to_numpy())
     one_tick = pd.MultiIndex.from_product([list(LENGTHS), times(1)], names=["symbol", "time"])
     board.update(close=pd.Series([1.0, 2.0, 3.0, 4.0], one_tick))
-    np.testing.assert_array_equal(board["sma"], [1.0, 2.0, 3.0, 4.0])
+    assert_array_equal(board["sma"], [1.0, 2.0, 3.0, 4.0])

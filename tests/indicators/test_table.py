@@ -21,8 +21,9 @@ from python_fallback.shared.indicators import gap
 from python_fallback.shared.indicators.definitions import DEFINITIONS
 from tests.conftest import PURE_ONLY
 from tests.indicators.cases import walk
+from tests.indicators.turns import in_turn
 
-each_row = pytest.mark.parametrize("row", INDICATORS.values(), ids=lambda row: row.name)
+each_row = in_turn("row", INDICATORS.values())
 
 
 @pytest.mark.parametrize("path", generate.FILES, ids=lambda path: path.name)
@@ -112,7 +113,7 @@ def test_docstrings_are_numpydoc(row: Indicator) -> None:
             assert f"\n{name} : " in text
 
 
-@pytest.mark.parametrize("row", [row for row in INDICATORS.values() if row.result], ids=lambda row: row.name)
+@in_turn("row", [row for row in INDICATORS.values() if row.result])
 def test_named_tuples(row: Indicator) -> None:
     made = getattr(indicators, row.result)
     assert made._fields == tuple(output.name for output in row.outputs)

@@ -13,6 +13,7 @@ from fastcore.dispatch import backends
 from python_fallback.shared.indicators import Node, Program, lookback, missing_data, program_of, trace
 from python_fallback.shared.indicators.operators import OPERATORS
 from tests.conftest import PURE_ONLY
+from tests.indicators.arrays import assert_array_equal
 
 
 def names(program: Program) -> list[str]:
@@ -81,7 +82,7 @@ def test_products_with_numbers_and_their_sums_are_one_operator(
     found = backends.twin("indicators", backend).batch(program, (), (x, y))
     wanted = calculate(OfNumpy, x, y)
     for one, other in zip(found, wanted if isinstance(wanted, tuple) else (wanted,), strict=True):
-        np.testing.assert_array_equal(one, other)
+        assert_array_equal(one, other)
 
 
 def test_a_sum_is_made_of_the_sums_of_its_halves_where_these_are_known() -> None:

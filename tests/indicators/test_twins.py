@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastcore.dispatch import flags
-from fastcore.indicators import FUNCTIONS
 from fastcore.indicators.registry import INDICATORS, Indicator
 from tests.conftest import PURE_ONLY
-from tests.indicators.cases import FUSED_ROWS
+from tests.indicators.arrays import assert_allclose, assert_array_equal
+from tests.indicators.cases import FUSED_ROWS, on_twin
 
 pytestmark = pytest.mark.skipif(PURE_ONLY, reason="compares the twins")
 FACES = [*FUSED_ROWS, *(INDICATORS[name] for name in ("acos", "adx", "beta", "macdext", "mfi", "t3"))]
@@ -68,13 +67,12 @@ def calls(draw: st.DrawFn, row: Indicator) -> tuple[list[Any], list[float]]:
 
 
 def run(row: Indicator, backend: str, *args: Any) -> Any:
-    with flags.override("indicators", backend):
-        result = FUNCTIONS[row.name](*args)
+    result = on_twin(backend, row.name)(*args)
     return result if row.result else (result,)
 
 
 @pytest.mark.parametrize("row", FUSED_ROWS, ids=lambda row: row.name)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_both_twins_return_the_same_values(row: Indicator, data: st.DataObject) -> None:
     inputs, params = data.draw(calls(row))
@@ -86,8 +84,8 @@ def test_both_twins_return_the_same_values(row: Indicator, data: st.DataObject) 
     if row.name == "obv":
         scale = float(sum(finite[1])) + 1.0
     for output, ours, theirs in zip(row.outputs, compiled, pure, strict=True):
-        np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs), err_msg=f"{output.name}: where NaN stands")
-        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12 * scale, err_msg=output.name)
+        assert_array_equal(np.isnan(ours), np.isnan(theirs), err_msg=f"{output.name}: where NaN stands")
+        assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12 * scale, err_msg=output.name)
 
 
 anything = st.one_of(
@@ -107,15 +105,14 @@ anything = st.one_of(
 def outcome(row: Indicator, backend: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """What a call comes to: the kind and text of its error, or its outputs."""
     try:
-        with flags.override("indicators", backend):
-            result = FUNCTIONS[row.name](*args, **kwargs)
+        result = on_twin(backend, row.name)(*args, **kwargs)
     except Exception as error:
         return type(error), str(error)
     return [np.asarray(output) for output in (result if row.result else (result,))]
 
 
 @each_row
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_the_twins_refuse_alike(row: Indicator, data: st.DataObject) -> None:
     good: list[Any] = [np.arange(6.0)] * len(row.inputs) + [max(2, int(param.lo)) for param in row.params]
@@ -130,6 +127,6 @@ def test_the_twins_refuse_alike(row: Indicator, data: st.DataObject) -> None:
     if isinstance(compiled, list) and isinstance(pure, list):
         assert [output.shape for output in compiled] == [output.shape for output in pure]
         for ours, oracle in zip(compiled, pure):
-            np.testing.assert_allclose(ours, oracle, rtol=1e-9, atol=1e-9)
+            assert_allclose(ours, oracle, rtol=1e-9, atol=1e-9)
     else:
         assert compiled == pure

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.indicators.arrays import assert_allclose, assert_array_equal
+from tests.indicators.turns import in_turn
+
 REFERENCES: dict[str, Any] = {
     "sum": np.sum,
     "sma": np.mean,
@@ -27,7 +30,7 @@ def lengths_of(width: int) -> list[int]:
     return [width - 1 + n for n in results]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@in_turn("width", WIDTHS)
 @pytest.mark.parametrize("name", REFERENCES)
 def test_windows_of_series_of_any_length_match_numpy(ta: ModuleType, name: str, width: int) -> None:
     rng = np.random.default_rng(width)
@@ -36,10 +39,10 @@ def test_windows_of_series_of_any_length_match_numpy(ta: ModuleType, name: str, 
         got = getattr(ta, name)(x, width)
         assert np.isnan(got[: width - 1]).all()
         expected = REFERENCES[name](np.lib.stride_tricks.sliding_window_view(x, width), axis=-1)
-        np.testing.assert_allclose(got[width - 1 :], expected, rtol=1e-12, atol=1e-11, err_msg=f"{n} bars")
+        assert_allclose(got[width - 1 :], expected, rtol=1e-12, atol=1e-11, err_msg=f"{n} bars")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@in_turn("width", WIDTHS)
 @pytest.mark.parametrize("name", REFERENCES)
 def test_a_missing_bar_is_found_at_any_place_in_a_series_of_any_length(ta: ModuleType, name: str, width: int) -> None:
     rng = np.random.default_rng(width)
@@ -50,4 +53,4 @@ def test_a_missing_bar_is_found_at_any_place_in_a_series_of_any_length(ta: Modul
             got = getattr(ta, name)(x, width)
             bars = np.arange(n)
             missing = (bars < width - 1) | ((bars >= gap) & (bars < gap + width))
-            np.testing.assert_array_equal(np.isnan(got), missing, err_msg=f"{n} bars, bar {gap} is missing")
+            assert_array_equal(np.isnan(got), missing, err_msg=f"{n} bars, bar {gap} is missing")
