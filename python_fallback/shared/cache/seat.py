@@ -54,7 +54,19 @@ class Seat:
         As of `Flight`.
     """
 
-    __slots__ = ("_cache", "_find", "_flight", "_flights", "_held", "_key", "_tags", "_token", "outer", "permit", "value")
+    __slots__ = (
+        "_cache",
+        "_find",
+        "_flight",
+        "_flights",
+        "_held",
+        "_key",
+        "_tags",
+        "_token",
+        "outer",
+        "permit",
+        "value",
+    )
 
     def __init__(self, cache: Any, key: Any, find: Callable[[], Any] | None = None, tags: Iterable[Any] = ()) -> None:
         self._cache = cache
