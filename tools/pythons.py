@@ -61,7 +61,13 @@ def interpreter(version: str) -> str | None:
 
 def run_suite(command: str, venv: str, extra: str, arguments: str) -> int:
     given = [f"VENV={venv}", f"PYTHON={command}", f"TEST_EXTRA={extra}", f"PYTEST_ARGS={arguments}"]
-    return subprocess.run(["make", "--no-print-directory", "test", *given], cwd=ROOT, check=False).returncode
+    # Packages come while extensions are built; what tests run by make would inherit -j.
+    prepare = ["-j2", f"{venv}/.installed-{extra}", "build-required"]
+    for targets in (prepare, ["test"]):
+        ran = subprocess.run(["make", "--no-print-directory", *targets, *given], cwd=ROOT, check=False)
+        if ran.returncode:
+            break
+    return ran.returncode
 
 
 def main(arguments: list[str]) -> int:
