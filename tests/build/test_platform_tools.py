@@ -104,10 +104,13 @@ def test_a_suite_that_is_repeated_on_another_python_has_no_servers_and_fewer_exa
     monkeypatch.setattr(pythons, "interpreter", lambda version: f"python{version}")
     monkeypatch.setattr(pythons.subprocess, "run", run)
     assert pythons.main(["--repeat", "--only=3.12,3.13", "tests/heap"]) == 0
-    assert [command[3:6] for command in commands] == [
-        [f"VENV=.venv-{version}", f"PYTHON=python{version}", "TEST_EXTRA=test"] for version in ("3.12", "3.13")
-    ]
-    _, asked = commands[0][6].split("=", 1)
+    prepared, tested = commands[::2], commands[1::2]
+    for version, preparing, testing in zip(("3.12", "3.13"), prepared, tested, strict=True):
+        venv = f".venv-{version}"
+        given = [f"VENV={venv}", f"PYTHON=python{version}", "TEST_EXTRA=test"]
+        assert preparing[2:8] == ["-j2", f"{venv}/.installed-test", "build-required", *given]
+        assert testing[2:6] == ["test", *given]
+    _, asked = tested[0][6].split("=", 1)
     assert shlex.split(asked) == [
         "-m",
         "not backend_independent and not slow",
