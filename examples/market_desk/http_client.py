@@ -1,12 +1,10 @@
-"""An HTTP/1.1 client over one kept-alive connection, small enough not to affect the measurements."""
+"""An HTTP/1.1 client over kept-alive connections, cheap: it shares the cores with the server that it measures."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 __all__ = ["PREFER", "Answer", "HttpClient"]
@@ -27,12 +25,88 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
+class Connection(asyncio.Protocol):
+    """One connection, and the request that waits for its answer."""
+
+    transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self.used = 0.0  # when it was used last
+        self.closed = self._last = False  # the server closes it after its last answer
+        self._waiter: asyncio.Future[Answer] | None = None
+        self._sent = 0  # bytes of the request
+        self._received = bytearray()
+        self._head = self._whole = 0  # bytes of the answer's head, and with its body; 0 until the head is there
+
+    def send(self, request: bytes) -> asyncio.Future[Answer]:
+        """Send a request; the future has its answer."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._sent = len(request)
+        self.transport.write(request)
+        return self._waiter
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of the answer; the last one ends the wait."""
+        received = self._received
+        received += data
+        try:
+            if not self._whole and not self._read_head():
+                return
+            if len(received) < self._whole:
+                return
+            answer = Answer(int(received[9:12]), bytes(received[self._head : self._whole]), self._sent + self._whole)
+        except ValueError as error:
+            self._fail(error)
+            return
+        received.clear()
+        self._head = self._whole = 0
+        self.used = time.monotonic()
+        if self._last:
+            self.close()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(answer)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Fail the request that waits."""
+        self.closed = True
+        self._fail(
+            error or EOFError(f"connection: closed by the server after {len(self._received)} bytes of an answer")
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.closed = True
+        self.transport.close()
+
+    def _read_head(self) -> bool:
+        end = self._received.find(b"\r\n\r\n")
+        if end < 0:
+            return False
+        head = self._received[: end + 2].lower()
+        at = head.find(b"\r\ncontent-length:")
+        if at < 0:
+            raise ValueError(f"answer: expected a Content-Length, got {bytes(head)!r}")
+        self._head = end + 4
+        self._whole = self._head + int(head[at + 17 : head.index(b"\r\n", at + 2)])
+        self._last = b"\r\nconnection: close\r\n" in head
+        return True
+
+    def _fail(self, error: Exception) -> None:
+        self.close()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
+
+
 class HttpClient:
     """A pool of connections to one server on loopback."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, float]] = []  # and when it was used last
+        self._idle: list[Connection] = []
 
     async def get(self, path: str, headers: str = "") -> Answer:
         """Send a GET request; `headers` are further lines of its head."""
@@ -48,40 +122,33 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the idle connections."""
-        for _, writer, _ in self._idle:
-            writer.close()
+        for connection in self._idle:
+            connection.close()
         self._idle.clear()
 
     async def _request(self, method: str, path: str, content: bytes, headers: str) -> Answer:
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nAccept: application/json\r\n{headers}"
         if content:
             head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
-        async with self._connection() as (reader, writer):
-            request = f"{head}\r\n".encode() + content
-            writer.write(request)
-            await writer.drain()
-            answer = await reader.readuntil(b"\r\n\r\n")
-            lines = answer.decode("latin-1").lower().split("\r\n")
-            length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length:"))
-            body = await reader.readexactly(length)
-            if "connection: close" in lines:
-                writer.close()
-            return Answer(int(lines[0].split(" ")[1]), body, len(request) + len(answer) + length)
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        while self._idle:
-            reader, writer, used = self._idle.pop()
-            # The server closes connections that were idle for long.
-            if not reader.at_eof() and time.monotonic() - used < IDLE:
-                break
-            writer.close()
-        else:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        connection = self._take_idle()
+        if connection is None:
+            loop = asyncio.get_running_loop()
+            _, connection = await loop.create_connection(Connection, "127.0.0.1", self._port)
         try:
-            yield reader, writer
+            answer = await connection.send(f"{head}\r\n".encode() + content)
         except BaseException:
-            writer.close()  # an answer may be half read
+            connection.close()  # an answer may be half read
             raise
-        if not writer.is_closing():
-            self._idle.append((reader, writer, time.monotonic()))
+        if not connection.closed:
+            self._idle.append(connection)
+        return answer
+
+    def _take_idle(self) -> Connection | None:
+        now = time.monotonic()
+        while self._idle:
+            connection = self._idle.pop()
+            # The server closes connections that were idle for long.
+            if not connection.closed and now - connection.used < IDLE:
+                return connection
+            connection.close()
+        return None

@@ -53,6 +53,7 @@ def measured(factor: float, stream: bool) -> dict[str, Any]:
         "clients": 1000,
         "recovery": factor,
         "stream": {"delivered": 1000, "cpu": factor, "seconds": 5.0} if stream else {},
+        "unwatched": {"delivered": 0, "cpu": factor / 2, "seconds": 5.0} if stream else {},
         "steady": {
             **dict.fromkeys(("analysis", "batch", "report"), times),
             "seconds": 10.0,
@@ -81,6 +82,8 @@ def test_every_target_is_computed_and_judged() -> None:
     assert by_name["GC runs a minute"].values["plain"] == pytest.approx(600)
     assert by_name["Reports a minute"].values["fast"] == pytest.approx(1000)
     assert by_name["Prices delivered per CPU second"].met is None
+    assert by_name["Prices delivered per CPU second"].values["fast"] == 1000
+    assert by_name["Prices delivered per CPU second of delivery"].values["fast"] == 2000
     assert by_name["Bytes per price read, against JSON"].met is False
     assert by_name["Memory, MiB"].met is False
     unmet = {row.name for row in table if row.met is False}

@@ -18,6 +18,7 @@ import fastcore
 from examples.market_desk.child import Child
 from examples.market_desk.compare.frames import largest_difference, table_bytes
 from examples.market_desk.compare.html_report import plots
+from examples.market_desk.compare.load import at_rest, until_ready
 from examples.market_desk.compare.subscribers import summary
 from examples.market_desk.compare.targets import ARMS, SESSION, Row, rows
 from examples.market_desk.data.market import Market
@@ -29,6 +30,7 @@ from fastcore.streaming import Client
 
 __all__ = ["COMPARE", "DEMO", "Settings", "main", "render", "settings"]
 
+WARM_UP = 2.0  # seconds in which a server computes what it keeps
 STARTING = 120.0  # seconds that a server, or the load, is given to begin
 REPORTS = 4  # ordered before a server is killed
 AGAINST_TUNED = (
@@ -36,6 +38,7 @@ AGAINST_TUNED = (
     "Analyses a second without a pause",
     "Analyses per CPU second without a pause",
     "Prices delivered per CPU second",
+    "Prices delivered per CPU second of delivery",
 )
 TITLES = {"plain": "plain", "tuned": "tuned", "fast": "fast", "fast_python": "fast, Python"}
 
@@ -50,7 +53,10 @@ class Settings:
     seconds: float = 12.0
     step: float = 3.0
     rate: float = 15.0
-    rates: tuple[float, ...] = (20, 40, 80, 120, 160, 240, 320, 480, 640, 960, 1280, 1920, 2560, 3840)
+    rates: tuple[float, ...] = (
+        *(20, 40, 80, 120, 160, 240, 320, 480, 640, 960),
+        *(1280, 1600, 1920, 2560, 3200, 3840, 4480, 5120),
+    )
 
 
 COMPARE = Settings()
@@ -104,7 +110,9 @@ async def run_arm(arm: str, settings: Settings, folder: Path) -> dict[str, Any]:
         }
         options = [word for option in load.items() for word in option]
         heard: list[dict[str, Any]] = []
+        idle: dict[str, Any] = {}
         if arm != "plain":
+            idle = await before_subscribers(port)
             options_of = ("--arm", package, "--port", str(port), "--clients", str(settings.clients))
             crowd = await stack.enter_async_context(Child.start(f"subscribers ({arm})", "subscribers", *options_of))
             await crowd.wait_for("connected", STARTING)
@@ -120,7 +128,17 @@ async def run_arm(arm: str, settings: Settings, folder: Path) -> dict[str, Any]:
         await again.wait_for("listening", STARTING)
         await recovered(package, port, urls)
         result["recovery"] = time.perf_counter() - began
-    return result | {"clients": settings.clients}
+    return result | {"clients": settings.clients, "unwatched": idle}
+
+
+async def before_subscribers(port: int) -> dict[str, Any]:
+    """Return what a server uses without subscribers."""
+    http = HttpClient(port)
+    await until_ready(http)
+    await asyncio.sleep(WARM_UP)
+    found = await at_rest(http)
+    http.close()
+    return found
 
 
 async def hear(crowd: Child, heard: list[dict[str, Any]]) -> None:

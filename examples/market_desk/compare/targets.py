@@ -158,6 +158,13 @@ def delivered(result: Result, rate: float) -> float | None:
     return alone["delivered"] / alone["cpu"] if alone and alone["cpu"] else None
 
 
+def delivered_alone(result: Result, rate: float) -> float | None:
+    """Return the same for each second of CPU that the server uses with subscribers and not without."""
+    alone, unwatched = result["stream"], result["unwatched"]
+    cpu = alone["cpu"] - unwatched["cpu"] if alone else 0.0
+    return alone["delivered"] / cpu if cpu > 0 else None
+
+
 def connections(result: Result, rate: float) -> float | None:
     """Return the subscribers that were connected to the end."""
     prices = steady(result, "prices")
@@ -197,6 +204,7 @@ TARGETS = (
     Target("Ten symbols p95, s", "< 30", lambda r, rate: p95(steady(r, "batch")), ".3f", most=30),
     Target("Subscribers", ">= 1000", connections, ".0f", least=1000),
     Target("Prices delivered per CPU second", "", delivered, ".0f"),
+    Target("Prices delivered per CPU second of delivery", "", delivered_alone, ".0f"),
     Target("Cache hits at the highest rate", "> 85 %", hits, ".1%", least=0.85),
     Target(
         "CPU of 2 cores, steady load",
