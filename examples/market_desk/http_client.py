@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import deque
 from typing import Any, NamedTuple
 
 __all__ = ["PREFER", "Answer", "HttpClient"]
@@ -102,11 +103,12 @@ class Connection(asyncio.Protocol):
 
 
 class HttpClient:
-    """A pool of connections to one server on loopback."""
+    """At most so many connections to one server on loopback; further requests wait for one, first come first served."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, most: int = 1 << 20) -> None:
+        self._port, self._free = port, most
         self._idle: list[Connection] = []
+        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def get(self, path: str, headers: str = "") -> Answer:
         """Send a GET request; `headers` are further lines of its head."""
@@ -130,18 +132,48 @@ class HttpClient:
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nAccept: application/json\r\n{headers}"
         if content:
             head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+        if self._free:
+            self._free -= 1
+        else:
+            await self._turn()
+        try:
+            return await self._ask(f"{head}\r\n".encode() + content)
+        finally:
+            self._leave()
+
+    async def _ask(self, request: bytes) -> Answer:
         connection = self._take_idle()
         if connection is None:
             loop = asyncio.get_running_loop()
             _, connection = await loop.create_connection(Connection, "127.0.0.1", self._port)
         try:
-            answer = await connection.send(f"{head}\r\n".encode() + content)
+            answer = await connection.send(request)
         except BaseException:
             connection.close()  # an answer may be half read
             raise
         if not connection.closed:
             self._idle.append(connection)
         return answer
+
+    async def _turn(self) -> None:
+        """Wait until another request leaves its place to this one."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():  # it came at the same moment
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """Give the place of a request to the next one."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     def _take_idle(self) -> Connection | None:
         now = time.monotonic()

@@ -113,15 +113,25 @@ def _remember(symbol: str, memo: Memo, key: Any) -> None:
     earlier calls are not.
     """
     calls = _calls_by_symbol()
-    others = [
-        (weakref.ref(m), k) for call, k in calls.peek(symbol, ()) if (m := call()) and (m is not memo or k != key)
-    ]
-    latest = functools.partial(_same, memo) if memo.skip else weakref.ref(memo)
+    others: list[Call] = []
+    for call, other in calls.peek(symbol, ()):
+        kept = call()
+        if kept is not None and (other != key or kept is not memo):
+            others.append((call if type(call) is weakref.ref else weakref.ref(kept), other))
+    latest = _Kept(memo) if memo.skip else weakref.ref(memo)
     calls[symbol] = ((latest, key), *others[: _PER_SYMBOL - 1])
 
 
-def _same(memo: Memo) -> Memo:
-    return memo
+class _Kept:
+    """Gives what serves a function's calls, and keeps it."""
+
+    __slots__ = ("_memo",)
+
+    def __init__(self, memo: Memo) -> None:
+        self._memo = memo
+
+    def __call__(self) -> Memo:
+        return self._memo
 
 
 async def get_cached_analysis(symbol: str) -> Any:
@@ -152,8 +162,11 @@ async def get_cached_analysis(symbol: str) -> Any:
 
 def _symbol_finder(function: Callable[..., Any]) -> Callable[[tuple[Any, ...], dict[str, Any]], str | None]:
     signature = inspect.signature(function)
+    place = _place_of_symbol(signature)
 
     def find(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        if place is not None and place < len(args) and isinstance(args[place], str):
+            return args[place]  # type: ignore[no-any-return]
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         given = bound.arguments.get("symbol", bound.kwargs.get("symbol"))
@@ -165,6 +178,16 @@ def _symbol_finder(function: Callable[..., Any]) -> Callable[[tuple[Any, ...], d
         return next((symbol for symbol in symbols if symbol is not None), None) or next(texts, None)
 
     return find
+
+
+def _place_of_symbol(signature: inspect.Signature) -> int | None:
+    """Return at which position ``symbol`` is passed, None where it has none."""
+    for place, parameter in enumerate(signature.parameters.values()):
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            return None
+        if parameter.name == "symbol":
+            return place
+    return None
 
 
 def _values(bound: inspect.BoundArguments) -> Iterator[Any]:

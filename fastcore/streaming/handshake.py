@@ -1,20 +1,23 @@
-"""Limits on the head of a request, and answers to half-closed connections, which uvicorn does not have.
+"""Limits on the head of a request, answers in one write, and answers to half-closed connections: uvicorn has none.
 
 ``uvicorn --http fastcore.streaming.handshake:HeadTimeoutProtocol`` closes connections that take longer than ten seconds
 to send the head of a request, so that no client can hold them open one byte at a time, and answers 431 to heads above
-64 KiB. A client that shuts down its sending side after a request still gets the answer.
+64 KiB. A client that shuts down its sending side after a request still gets the answer. The head of an answer goes with
+its body in one write.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 try:
     from uvicorn.protocols.http.h11_impl import H11Protocol
 except ImportError as error:
     _text = 'HeadTimeoutProtocol: expected uvicorn to be installed; pip install "fastcore-native[service]"'
     raise ImportError(_text, name=error.name) from error
+
+from fastcore.streaming.joined_writes import JoinedWrites
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Base
@@ -56,6 +59,7 @@ class HeadTimeoutProtocol(Base):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, JoinedWrites(transport, self.loop))
         self._start_timer(self.head_timeout)
 
     def data_received(self, data: bytes) -> None:
@@ -94,6 +98,9 @@ class HeadTimeoutProtocol(Base):
     def handle_websocket_upgrade(self, *args: Any) -> None:
         self._upgraded = True
         self._stop_timer()
+        joined = cast(JoinedWrites, self.transport)
+        joined.flush()
+        self.transport = joined.transport
         super().handle_websocket_upgrade(*args)
 
     def connection_lost(self, exc: Exception | None) -> None:

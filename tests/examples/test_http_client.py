@@ -17,7 +17,20 @@ async def ask_twice(http: HttpClient) -> list[Answer]:
     return [await http.get("/"), await http.post("/orders", {"symbol": "AAPL"})]
 
 
-def against(parts: list[bytes], ask: Asking, *, closes: bool = False) -> tuple[list[Answer], int]:
+async def ask_twenty_at_once(http: HttpClient) -> list[Answer]:
+    return list(await asyncio.gather(*(http.get(f"/{n}") for n in range(20))))
+
+
+async def ask_after_some_gave_up(http: HttpClient) -> list[Answer]:
+    first = [asyncio.create_task(http.get(f"/{n}")) for n in range(6)]
+    await asyncio.sleep(0)
+    for waiting in first[2:5]:
+        waiting.cancel()
+    found = await asyncio.gather(*first, return_exceptions=True)
+    return [answer for answer in found if isinstance(answer, Answer)] + await ask_twenty_at_once(http)
+
+
+def against(parts: list[bytes], ask: Asking, *, closes: bool = False, most: int = 100) -> tuple[list[Answer], int]:
     """Ask a server that sends these parts after each request; return the answers, and how many connections it had."""
     connections = 0
 
@@ -35,7 +48,7 @@ def against(parts: list[bytes], ask: Asking, *, closes: bool = False) -> tuple[l
 
     async def main() -> list[Answer]:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-            http = HttpClient(server.sockets[0].getsockname()[1])
+            http = HttpClient(server.sockets[0].getsockname()[1], most)
             try:
                 return await ask(http)
             finally:
@@ -58,6 +71,13 @@ def test_a_connection_that_the_server_closes_is_not_used_again() -> None:
     closing = WHOLE.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n")
     answers, connections = against([closing[:40], closing[40:]], ask_twice, closes=True)
     assert [answer.json() for answer in answers] == [{}, {}]
+    assert connections == 2
+
+
+@pytest.mark.parametrize(("ask", "answered"), [(ask_twenty_at_once, 20), (ask_after_some_gave_up, 23)])
+def test_requests_beyond_the_most_connections_wait_for_one(ask: Asking, answered: int) -> None:
+    answers, connections = against([WHOLE], ask, most=2)
+    assert [answer.status for answer in answers] == [200] * answered
     assert connections == 2
 
 

@@ -33,6 +33,7 @@ LIMIT, ERRORS = 1.0, 0.01  # seconds of p95, and the share of errors, up to whic
 EAGER = 8  # clients that ask without a pause
 BURST, MANY = 40, 1000  # tasks at once: reports, and short ones
 GZIPPED = "content-encoding: gzip\r\nAccept-Encoding: gzip\r\n"  # what compression adds to both heads
+CONNECTIONS = 200  # for requests, as a proxy in front of the server keeps; more at once wait for one
 TURN = 16  # requests that are late, sent in one turn of the loop
 ALONE = 5.0  # seconds for which a server that nobody asks is measured
 
@@ -94,7 +95,7 @@ class Load:
 
     def __init__(self, plan: LoadPlan, symbols: Sequence[str], seed: int = 1) -> None:
         self.plan, self.symbols = plan, list(symbols)
-        self.http = HttpClient(plan.port)
+        self.http, self.orders = HttpClient(plan.port, CONNECTIONS), HttpClient(plan.port)
         rng = random.Random(seed)
         rng.shuffle(self.symbols)
         self.names, self.windows = zipf(self.symbols, rng), zipf(WINDOWS, rng)
@@ -136,12 +137,12 @@ class Load:
 
     async def task(self, path: str, body: Any) -> None:
         """Order work in the background, and look for its result until it is there."""
-        answer = await (self.http.get(path, PREFER) if body is None else self.http.post(path, body, PREFER))
+        answer = await (self.orders.get(path, PREFER) if body is None else self.orders.post(path, body, PREFER))
         if answer.status == 200:  # it was cached
             return
         url = expect(answer, 202)["result_url"]
         wait = "?wait=10" if self.plan.arm.startswith("fast") else ""
-        while (answer := await self.http.get(url + wait)).status in (202, 503):  # not yet, or too many wait
+        while (answer := await self.orders.get(url + wait)).status in (202, 503):  # not yet, or too many wait
             await asyncio.sleep(0.1)
         expect(answer, 200)
 
@@ -313,7 +314,7 @@ async def tasks(load: Load) -> dict[str, Any]:
     async def report() -> None:
         body = [next(load.names) for _ in range(REPORT)]
         if load.plan.arm == "plain":
-            expect(await load.http.post("/generate-report", body), 200)
+            expect(await load.orders.post("/generate-report", body), 200)
         else:
             await load.task("/generate-report", body)
 

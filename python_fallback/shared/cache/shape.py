@@ -8,6 +8,8 @@ from typing import Any
 
 MISSING: Any = object()
 
+_OPEN_ENDED = 0x4 | 0x8  # of a code object: *args, **kwargs
+
 
 class Keywords:
     """Stands between positional and named arguments in a key; the class itself is the mark."""
@@ -53,6 +55,16 @@ class Shape:
     def fields(self) -> tuple[Any, ...]:
         """Return what the compiled twin makes keys from."""
         return self.names, self.positional, self.defaults, Keywords, MISSING, self.typed, self.keyed
+
+    def has_one_key(self, function: Callable[..., Any]) -> bool:
+        """Return whether it is plain that every way to write a call of `function` has the same key."""
+        if isinstance(function, types.MethodType):
+            function = function.__func__
+        if type(function) is not types.FunctionType or vars(function).keys() & {"__wrapped__", "__signature__"}:
+            return False
+        if function.__code__.co_flags & _OPEN_ENDED:
+            return False
+        return self.defaults is not None or not (function.__defaults__ or function.__kwdefaults__)
 
     def key(
         self,
