@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import Any, NamedTuple
 
-__all__ = ["PREFER", "Answer", "HttpClient"]
+__all__ = ["PREFER", "Answer", "Connection", "HttpClient", "connect", "get_request"]
 
 PREFER = "Prefer: respond-async\r\n"  # a header: the answer is 202 and a task
 IDLE = 2.0  # seconds after which a connection is not used again
@@ -102,6 +102,22 @@ class Connection(asyncio.Protocol):
             self._waiter.set_exception(error)
 
 
+def head_of(method: str, port: int, path: str) -> str:
+    """Return the head of a request without its end."""
+    return f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\n"
+
+
+def get_request(port: int, path: str) -> bytes:
+    """Return a whole GET request."""
+    return f"{head_of('GET', port, path)}\r\n".encode()
+
+
+async def connect(port: int) -> Connection:
+    """Open a connection on loopback."""
+    _, connection = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
+    return connection
+
+
 class HttpClient:
     """At most so many connections to one server on loopback; further requests wait for one, first come first served."""
 
@@ -129,7 +145,7 @@ class HttpClient:
         self._idle.clear()
 
     async def _request(self, method: str, path: str, content: bytes, headers: str) -> Answer:
-        head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nAccept: application/json\r\n{headers}"
+        head = head_of(method, self._port, path) + headers
         if content:
             head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
         if self._free:
@@ -144,8 +160,7 @@ class HttpClient:
     async def _ask(self, request: bytes) -> Answer:
         connection = self._take_idle()
         if connection is None:
-            loop = asyncio.get_running_loop()
-            _, connection = await loop.create_connection(Connection, "127.0.0.1", self._port)
+            connection = await connect(self._port)
         try:
             answer = await connection.send(request)
         except BaseException:

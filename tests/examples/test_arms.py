@@ -254,7 +254,12 @@ def test_answers_that_need_no_computation_are_those_of_the_routes() -> None:
         assert len(desk.answers.answers) >= len(paths)
         assert (await client.get(paths[1])).json()["bar"] == HISTORY
         desk.market.advance(1002.0)
+        assert (await client.get(paths[1])).json()["bar"] == HISTORY  # until windows are computed ahead
+        desk.analysis.warm()
         assert (await client.get(paths[1])).json()["bar"] == HISTORY + 1
+        desk.market.advance(1003.0)
+        desk.market.advance(1004.0)
+        assert (await client.get(paths[1])).json()["bar"] == HISTORY + 3  # no older one
 
     talk(build_fast(desk, running=False), ask)
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from examples.market_desk.compare.open_reads import OpenReads
 from examples.market_desk.data.feed import PERIOD
 from examples.market_desk.event_loop import run
 from examples.market_desk.http_client import PREFER, Answer, HttpClient
@@ -34,7 +35,6 @@ EAGER = 8  # clients that ask without a pause
 BURST, MANY = 40, 1000  # tasks at once: reports, and short ones
 GZIPPED = "content-encoding: gzip\r\nAccept-Encoding: gzip\r\n"  # what compression adds to both heads
 CONNECTIONS = 200  # for requests, as a proxy in front of the server keeps; more at once wait for one
-TURN = 16  # requests that are late, sent in one turn of the loop
 ALONE = 5.0  # seconds for which a server that nobody asks is measured
 
 
@@ -108,16 +108,31 @@ class Load:
         running = set()
         for n in range(int(rate * (seconds - offset))):
             due = start + n / rate
-            if (early := due - time.perf_counter()) > 0 or n % TURN == 0:  # others must have their turns
-                await asyncio.sleep(max(0.0, early))
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
             running.add(asyncio.create_task(timed(send, tally, due, TIMEOUT)))
         await asyncio.gather(*running)
+
+    def path(self) -> str:
+        """Return the path of the next analysis."""
+        return f"/technical-analysis/{next(self.names)}?bars={next(self.windows)}"
 
     async def analysis(self) -> None:
         """Read one analysis."""
         sent = time.time()
-        answer = await self.http.get(f"/technical-analysis/{next(self.names)}?bars={next(self.windows)}")
-        check([expect(answer, 200)], sent)
+        check_one(await self.http.get(self.path()), sent)
+
+    async def analyses(self, rate: float, seconds: float, tally: Tally) -> None:
+        """Read `rate` analyses a second, each on time."""
+        reads = OpenReads(
+            self.plan.port,
+            CONNECTIONS,
+            self.path,
+            check_one,
+            answered=tally.times.append,
+            failed=lambda error: tally.errors.append(f"{type(error).__name__}: {error}"),
+            limit=TIMEOUT,
+        )
+        await reads.run(rate, seconds)
 
     async def batch(self) -> None:
         """Read the analyses of ten symbols."""
@@ -159,6 +174,11 @@ def check(found: Sequence[dict[str, Any]], sent: float) -> None:
     for analysis in found:
         if is_stale(analysis["at"], sent):
             raise ValueError(f"stale: asked at {sent:.2f}, got the bar of {analysis['at']:.2f}")
+
+
+def check_one(answer: Answer, sent: float) -> None:
+    """Raise where an answer is not an analysis that is new enough."""
+    check([expect(answer, 200)], sent)
 
 
 class Pollers:
@@ -274,7 +294,7 @@ async def steps(load: Load, http: HttpClient) -> list[dict[str, Any]]:
     for rate in load.plan.rates:
         tally = Tally()
         before, began = (await http.get("/status")).json(), time.perf_counter()
-        await load.open_loop(rate, load.plan.step, load.analysis, tally)
+        await load.analyses(rate, load.plan.step, tally)
         took, after = time.perf_counter() - began, (await http.get("/status")).json()
         step: dict[str, Any] = {"rate": rate, **tally.summary(), "cpu": after["cpu"] - before["cpu"], "seconds": took}
         step["sustained"] = bool(tally.times) and step["p95"] <= LIMIT * 1e3 and tally.failed <= ERRORS

@@ -74,6 +74,7 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
         self.recent: TTLCache[tuple[str, int], int] = TTLCache(RECENT, STALE, timer=lambda: self.market.bar)
         self._popular: frozenset[int] = frozenset()  # windows that many symbols were asked of
         self._took: dict[int, float] = {}  # seconds that a window took
+        self._warmed = -1  # the bar for which windows were computed ahead last
         self.calculate_indicators = Switch(  # type: ignore[method-assign]
             "analysis.calculate_indicators",
             control=original.calculate_indicators,
@@ -103,9 +104,19 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
         self.recent[symbol, bars] = bar
         return self.at_bar(symbol, bars, bar)
 
-    def is_quick(self, symbol: str, bars: int) -> bool:
-        """Return whether an analysis of the newest bar needs no computation."""
+    def bar_served(self) -> int:
+        """Return the bar of quick answers: the newest one, or the one before it while windows are computed ahead.
+
+        Else each new bar would send requests through routes and threads, and slow down what they wait for.
+        """
         bar = self.market.bar
+        return bar - 1 if self._warmed == bar - 1 else bar
+
+    def is_quick(self, symbol: str, bars: int, bar: int | None = None) -> bool:
+        """Return whether an analysis of a bar, by default of the newest, needs no computation."""
+        bar = self.market.bar if bar is None else bar
+        if bar == self._warmed and bars in self._popular:
+            return True
         return self.window.contains(bars, bar) or self.at_bar.contains(symbol, bars, bar)
 
     @cache_technical_analysis(ttl=2 * PERIOD, maxsize=KEPT, copy=False)
@@ -125,6 +136,7 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
 
     def warm_up(self) -> int:
         """Compute the windows that many symbols were asked of lately, for all symbols; return how many."""
+        bar = self.market.bar
         asked = Counter(bars for _, bars in list(self.recent))
         order = [bars for bars, symbols in asked.most_common(WINDOWS) if symbols >= MANY]
         spent, fit = 0.0, list[int]()
@@ -136,7 +148,8 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
                 self._took[bars] = took * FORGET
         self._popular = frozenset(bars for bars in fit if bars in self._took)
         for bars in fit:
-            self.window(bars, self.market.bar)
+            self.window(bars, bar)
+        self._warmed = bar
         return len(fit)
 
     def hits(self) -> dict[str, int]:

@@ -65,10 +65,13 @@ class QuickAnswers:
             return None
         if any(name == b"prefer" for name, _ in scope["headers"]):
             return None
-        found = self.answers.get((scope["path"], scope["query_string"], self._market.bar))
-        return self._look_up(scope) if found is None and scope["path"].startswith(ROUTE) else found
+        path = scope["path"]
+        is_analysis = path.startswith(ROUTE)
+        bar = self._analysis.bar_served() if is_analysis else self._market.bar
+        found = self.answers.get((path, scope["query_string"], bar))
+        return self._look_up(scope, bar) if found is None and is_analysis else found
 
-    def _look_up(self, scope: dict[str, Any]) -> Kept | None:
+    def _look_up(self, scope: dict[str, Any], bar: int) -> Kept | None:
         """Return an analysis that was computed ahead; requests in another form are left to the routes."""
         symbol, query = scope["path"].removeprefix(ROUTE), scope["query_string"]
         number = query.removeprefix(QUERY)
@@ -77,9 +80,10 @@ class QuickAnswers:
         bars = int(number) if query else DEFAULT
         if symbol not in self._market.origin or not LEAST <= bars <= HISTORY:
             return None
-        if not self._analysis.is_quick(symbol, bars):
+        if not self._analysis.is_quick(symbol, bars, bar):
             return None
-        found = self._analysis.analyse(symbol, bars)
+        current = bar == self._market.bar
+        found = self._analysis.analyse(symbol, bars) if current else self._analysis.at_bar(symbol, bars, bar)
         return self._keep(scope, found["bar"], JSONResponse(found), Route())
 
     def _keep(self, scope: Any, bar: int, answer: Response, route: Any) -> Kept:
