@@ -39,7 +39,6 @@ def add_status(app: FastAPI, arm: str, market: Market, extra: Callable[[], dict[
 
     @app.get("/status")
     async def status() -> dict[str, Any]:
-        used = process.cpu_times()
         found = {
             "arm": arm,
             "pid": os.getpid(),
@@ -47,7 +46,7 @@ def add_status(app: FastAPI, arm: str, market: Market, extra: Callable[[], dict[
             "at": market.at,
             "symbols": len(market.symbols),
             "bootstrapped": sum(origin == "bootstrapped" for origin in market.origin.values()),
-            "cpu": used.user + used.system,
+            "cpu": time.process_time(),
             "resident": process.memory_info().rss,
             "machine": psutil.virtual_memory().percent / 100,
             "gc": {"runs": collections.runs, "seconds": collections.seconds, "longest": collections.longest},
