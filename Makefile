@@ -151,8 +151,9 @@ $(VENV)/.system-packages:
 
 PYRIGHT_TEST = tests/build/test_types.py::test_pyright_refuses_what_would_fail_and_nothing_else
 
+# What takes longest comes first: with -n the other files are tested beside it.
 test-system: $(VENV)/.installed-system build $(VENV)/.system-packages
-	FASTCORE_SYSTEM_TESTS=1 $(BIN)/pytest tests/system $(PYRIGHT_TEST) $(PYTEST_ARGS)
+	FASTCORE_SYSTEM_TESTS=1 $(BIN)/pytest tests/system/test_site.py $(PYRIGHT_TEST) tests/system $(PYTEST_ARGS)
 
 STUBS = $(addprefix fastcore._ext.,$(basename $(notdir $(wildcard fastcore/_ext/*.pyi))))
 

@@ -8,6 +8,9 @@ from typing import Any
 __all__ = ["JoinedWrites"]
 
 
+_COPIED = 1 << 14  # bytes of a body that are copied behind the head; of a larger one the system takes both
+
+
 class JoinedWrites:
     """A transport that keeps the head of an answer until what follows is written, or until the turn of the loop ends.
 
@@ -19,27 +22,30 @@ class JoinedWrites:
         The loop in which it is written.
     """
 
-    __slots__ = ("_head", "_loop", "transport")
+    __slots__ = ("_call_soon", "_head", "_write", "is_closing", "transport")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self.transport = transport
-        self._loop = loop
+        self.is_closing = transport.is_closing
+        self._write = transport.write
+        self._call_soon = loop.call_soon
         self._head: bytes | None = None
 
     def write(self, data: bytes) -> None:
         """Write `data`, after the head that waits."""
         head = self._head
-        if head is not None:
-            self._head = None
-            if data:
-                self.transport.writelines((head, data))
+        if head is None:
+            if data[:5] == b"HTTP/":
+                self._head = data
+                self._call_soon(self._end_turn)
             else:
-                self.transport.write(head)
-        elif data[:5] == b"HTTP/":
-            self._head = data
-            self._loop.call_soon(self._end_turn)
+                self._write(data)
+            return
+        self._head = None
+        if len(data) <= _COPIED:
+            self._write(head + data)
         else:
-            self.transport.write(data)
+            self.transport.writelines((head, data))
 
     def writelines(self, lines: Any) -> None:
         """Write the lines as one."""
@@ -66,16 +72,12 @@ class JoinedWrites:
         self.flush()
         self.transport.write_eof()
 
-    def is_closing(self) -> bool:
-        """Return whether the transport closes or is closed."""
-        return self.transport.is_closing()
-
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait."""
         return self.transport.get_write_buffer_size() + len(self._head or b"")
 
     def _end_turn(self) -> None:
-        if self._head is not None and not self.transport.is_closing():
+        if self._head is not None and not self.is_closing():
             self.flush()
 
     def __getattr__(self, name: str) -> Any:

@@ -75,6 +75,8 @@ HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
     [
         ([("write", HEAD), ("write", b"body")], [HEAD + b"body"], ""),
         ([("write", HEAD), ("write", b"")], [HEAD], ""),
+        ([("write", HEAD), ("write", memoryview(b"body"))], [HEAD + b"body"], ""),
+        ([("write", HEAD), ("write", bytearray(100_000))], [HEAD + bytes(100_000)], ""),
         ([("write", HEAD)], [HEAD], ""),
         ([("write", HEAD), None, None, ("write", b"body")], [HEAD, b"body"], ""),
         ([("write", b"chunk"), ("write", b"chunk")], [b"chunk", b"chunk"], ""),
