@@ -235,13 +235,13 @@ def test_places_begin_again_after_a_gap_and_bars_are_counted_through_it() -> Non
 
 @in_turn("case", [*DEFAULTS, *PROGRAM_DEFAULTS])
 def test_a_long_series_with_many_gaps_is_what_its_bars_give_in_turn(case: Case) -> None:
-    """Many bars are taken otherwise where some are missing near the end, and where one is infinite."""
+    """Many bars are taken otherwise where some are missing near the end, and where one is infinite, or far from all."""
     bars, rng = 600 if PURE_ONLY else 9_000, np.random.default_rng(3)
-    for infinite in (0, 1):
+    for odd in (1.0, np.inf, 2.0**110):
         inputs = [x.copy() for x in inputs_of(case.row, walk(bars))]
         for x in inputs:
             x[rng.random(bars) < 0.01] = np.nan
-        inputs[0][bars // 3] = np.inf if infinite else 1.0
+        inputs[0][bars // 3] = odd
         whole, in_turn = FORMS["function"](indicators, case, inputs), FORMS["extended"](indicators, case, inputs)
         for ours, expected in zip(whole, in_turn):
             size = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)

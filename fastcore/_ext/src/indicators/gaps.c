@@ -5,6 +5,7 @@
  */
 #include "indicators/gaps.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,7 +200,7 @@ static void finish_series(gaps *g, tile_value *value, const uint64_t *there, ptr
     if (fc_all_finite(series + from, g->n - from)) {
         return;
     }
-    if (g->pass->any_infinite(series + from, g->n - from)) {
+    if (g->pass->any_beyond(series + from, g->n - from, DBL_MAX)) {
         value->infinite = 1;
         memcpy(value->open, series, (size_t)g->n * sizeof(double));
         g->pass->blank(value->open, there, g->n, 0);

@@ -56,8 +56,8 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
         return 0;
     }
     *holed = 1;
-    int copied = p->through != FC_BLANKED;
-    if (open_copies(c, copied ? p->n_in : 0, most)) {
+    int open = p->through == FC_BLANKED; /* whether it can do without copies; one with windows may decline */
+    if (open_copies(c, open && !p->windowed ? 0 : p->n_in, most)) {
         return -1;
     }
     if (!find_first(p, in, from, to, first)) {
@@ -67,12 +67,13 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
         return 0;
     }
     found = pass->find(series, p->n_in, n, c->there);
-    for (int j = 0; copied && j < p->n_in; j++) {
-        pass->fill(series[j], c->there, n, first[j], c->series[j]);
-    }
-    if (copied ? fc_program_batch(p, (const double *const *)c->series, result, n, origin + from, scratch, remote)
-               : fc_program_through(p, series, result, n, scratch)) {
-        return 1;
+    if (!open || fc_program_through(p, series, result, n, scratch)) {
+        for (int j = 0; j < p->n_in; j++) {
+            pass->fill(series[j], c->there, n, first[j], c->series[j]);
+        }
+        if (fc_program_batch(p, (const double *const *)c->series, result, n, origin + from, scratch, remote)) {
+            return 1;
+        }
     }
     *holed = found < n;
     for (int j = 0; j < p->n_out && found < n; j++) {

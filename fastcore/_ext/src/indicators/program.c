@@ -11,6 +11,11 @@ static void set_name(fc_program *p, const char *name) {
     memcpy(p->name, name, n < sizeof(p->name) - 1 ? n : sizeof(p->name) - 1);
 }
 
+/* Whether a kernel of windows makes NaN of the results whose window has one, of no other, and goes on to the end. */
+static int spreads(const fc_kernel *kernel) {
+    return !strcmp(kernel->name, "sma") || !strcmp(kernel->name, "stddev") || !strcmp(kernel->name, "bbands");
+}
+
 fc_program *fc_program_of_kernel(const fc_kernel *kernel, const double *par) {
     fc_program *p = calloc(1, sizeof(*p));
     if (p) {
@@ -21,6 +26,7 @@ fc_program *fc_program_of_kernel(const fc_kernel *kernel, const double *par) {
         memcpy(p->par, par, (size_t)fc_par_count(kernel) * sizeof(double));
         p->policy = kernel->policy(par);
         p->lookback = kernel->lookback(par);
+        p->exact = p->policy == FC_WINDOW && spreads(kernel);
         p->size = kernel->size(par);
     }
     return p;

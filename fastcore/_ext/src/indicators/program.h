@@ -67,6 +67,9 @@ typedef struct {
     ptrdiff_t *shown; /* of each input: 1 + n where its bars show that they are not finite, but for those before the
                          lookback and the last n; else 0 */
     int through; /* how fc_program_through() runs it; 0: not, as a NaN may change more than the result of its bar */
+    /* Whether it has windows and yet is run so, as a NaN changes no result but those whose windows have it; and whether
+     * all of these are NaN then: whatever input lacks a bar, the results of that bar and of the `lookback` next ones. */
+    int windowed, exact;
     int counted; /* whether no input need be looked at, as what reads them counts the values that are there */
     char *watched; /* of each output: whether, and how, it is looked at for that */
     size_t carry; /* bytes of what a batch keeps from tile to tile */
@@ -79,6 +82,8 @@ typedef struct {
 /* What fc_program_through() looks at for what is infinite: the results, in which infinite inputs show, or the inputs; or
  * nothing, as the caller makes the results missing that lack a bar. */
 enum { FC_RESULTS = 1, FC_INPUTS, FC_BLANKED };
+/* A program with windows lets NaN through where no input is further from 0 than that: nothing overflows before a result. */
+#define FC_MODERATE 0x1p100
 /* How an output is watched: once it is there, or by the node that writes it. */
 enum { FC_LOOKED_AT = 1, FC_CHECKED };
 
@@ -117,6 +122,8 @@ int fc_program_set_taken(fc_program *p);
 int fc_program_reads(const fc_program *p, int k, int *values);
 /* Finds shown, counted, watched and through; -1 without memory. */
 int fc_program_set_shown(fc_program *p);
+/* Whether all inputs are NaN or moderate from a bar to another. */
+int fc_program_moderate(const fc_program *p, const double *const *in, ptrdiff_t from, ptrdiff_t to);
 /* Finds the chains; -1 without memory. */
 int fc_program_set_chains(fc_program *p);
 void fc_program_free(fc_program *p);

@@ -37,6 +37,64 @@ static int are_counted(const fc_program *p) {
     return counted;
 }
 
+static int is_window(const fc_node *node) { return node->op->spreads && fc_lag_of(node) < FC_SPREADING; }
+static int is_map(const fc_node *node) { return node->op->kind == FC_MAP && !fc_node_is(node, "there"); }
+
+/* Whether a program has windows, and else maps and lags alone. `divided` marks values that may be infinite, or hide what is:
+ * a map that could hide that looks at others. */
+static int has_windows(const fc_program *p, ptrdiff_t *divided) {
+    int windows = 0;
+    memset(divided, 0, (size_t)p->n_values * sizeof(*divided));
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        int all = (1 << node->op->n_in) - 1, strict = (node->op->strict & all) == all, map = is_map(node);
+        ptrdiff_t *result = divided + p->n_in + k;
+        for (int j = 0; j < node->op->n_in; j++) {
+            *result |= divided[node->in[j]];
+        }
+        if (!(map ? strict || !*result : fc_is_lag(node) || is_window(node))) {
+            return 0;
+        }
+        *result |= map && !strict;
+        windows |= is_window(node);
+    }
+    return windows;
+}
+
+/* Whether NaN in input j makes all results NaN whose bar, or one of the `lookback` before, it is. `low` and `high`: how many
+ * bars later, at least and at most, a value is NaN; none where high is less. */
+static int reaches_all(const fc_program *p, int j, ptrdiff_t *low, ptrdiff_t *high) {
+    for (int v = 0; v < p->n_values; v++) {
+        low[v] = v != j;
+        high[v] = 0;
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        ptrdiff_t *from = low + p->n_in + k, *to = high + p->n_in + k, lag = fc_lag_of(node);
+        for (int i = 0; i < node->op->n_in; i++) {
+            ptrdiff_t first = low[node->in[i]], last = high[node->in[i]];
+            if (last < first) {
+                continue;
+            }
+            first += is_window(node) ? 0 : lag;
+            last += lag;
+            if (*to < *from) {
+                *from = first;
+                *to = last;
+            } else if (first > *to + 1 || last < *from - 1) {
+                return 0; /* with a hole */
+            }
+            *from = first < *from ? first : *from;
+            *to = last > *to ? last : *to;
+        }
+    }
+    int all = 1;
+    for (int o = 0; o < p->n_out; o++) {
+        all &= low[p->outputs[o]] == 0 && high[p->outputs[o]] == p->lookback;
+    }
+    return all;
+}
+
 /* Sets `through`: of a program of maps alone whose only output is made of all inputs, and of one of maps and of inputs some
  * bars before. */
 static void set_through(fc_program *p, ptrdiff_t *used) {
@@ -45,7 +103,7 @@ static void set_through(fc_program *p, ptrdiff_t *used) {
     used[p->outputs[0]] = 1;
     for (int k = p->n_nodes; k--;) {
         const fc_node *node = p->nodes + k;
-        int map = node->op->kind == FC_MAP && !fc_node_is(node, "there");
+        int map = is_map(node);
         all &= map;
         maps &= map || (fc_is_lag(node) && node->in[0] < p->n_in);
         for (int j = 0; j < node->op->n_in; j++) {
@@ -56,7 +114,21 @@ static void set_through(fc_program *p, ptrdiff_t *used) {
         all &= used[j] != 0;
         shown &= p->shown[j] == 1;
     }
-    p->through = !maps ? 0 : !all ? FC_BLANKED : shown ? FC_RESULTS : FC_INPUTS;
+    p->windowed = !maps && p->policy == FC_WINDOW && has_windows(p, used);
+    p->through = p->windowed ? FC_BLANKED : !maps ? 0 : !all ? FC_BLANKED : shown ? FC_RESULTS : FC_INPUTS;
+    p->exact = p->windowed;
+    for (int j = 0; j < p->n_in && p->exact; j++) {
+        p->exact = reaches_all(p, j, used, used + p->n_values);
+    }
+}
+
+int fc_program_moderate(const fc_program *p, const double *const *in, ptrdiff_t from, ptrdiff_t to) {
+    for (int j = 0; j < p->n_in; j++) {
+        if (fc_isa_used()->gaps->any_beyond(in[j] + from, to - from, FC_MODERATE)) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 /* Inputs that show need not be looked at, but for the bars before the lookback and last ones; outputs are, where that makes
@@ -84,7 +156,7 @@ int fc_program_set_shown(fc_program *p) {
         }
     }
     memcpy(p->shown, shown, (size_t)p->n_in * sizeof(ptrdiff_t));
-    set_through(p, more);
+    set_through(p, shown); /* what was in it is copied */
     free(shown);
     return 0;
 }

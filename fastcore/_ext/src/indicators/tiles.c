@@ -1,4 +1,6 @@
 /* A program over whole series: a tile of bars through all nodes, then the next one. */
+#include <float.h>
+
 #include "indicators/program.h"
 
 /* Bars that all nodes take before the next ones: the values between nodes stay in L1. */
@@ -78,7 +80,7 @@ FC_INLINE int run_bars(const tiles *t, const fc_node *node, const double *const 
     if (node->checks && (!t->through || t->p->through == FC_RESULTS)) {
         return node->checked(node->par, carry, in, out, n, t->through ? FC_INFINITE : FC_NOT_FINITE);
     }
-    return node->block(node->par, carry, in, out, n, t->scratch);
+    return node->block(node->par, carry, in, out, n, t->scratch) && !t->through;
 }
 
 /* The very first bar of a node that has no bar before it to read; then the inputs of the next one. */
@@ -157,6 +159,8 @@ static int input_finite(const tiles *t, int j, ptrdiff_t from, ptrdiff_t to) {
     return from >= to || fc_all_finite(t->in[j] + from, to - from);
 }
 
+static int any_infinite(const double *x, ptrdiff_t n) { return fc_isa_used()->gaps->any_beyond(x, n, DBL_MAX); }
+
 /* Asks for `bars` of what the next tile reads and writes, part k of it, so that it comes while this one is worked on. */
 FC_INLINE void fetch_next(const tiles *t, int k, ptrdiff_t bars) {
     const fc_program *p = t->p;
@@ -174,8 +178,11 @@ static int run_tile(tiles *t) {
     const fc_program *p = t->p;
     int fetches = t->remote && p->n_nodes >= FETCH_NODES && p->n_in + p->n_out >= FETCH_SERIES && t->end < t->n;
     ptrdiff_t part = fetches ? ((t->end - t->begin) / p->n_nodes + 8) & ~(ptrdiff_t)7 : 0; /* whole cache lines */
+    if (t->through && p->windowed && !fc_program_moderate(p, t->in, t->begin, t->end)) {
+        return 1;
+    }
     for (int j = 0; j < p->n_in && t->through && p->through == FC_INPUTS; j++) {
-        if (fc_isa_used()->gaps->any_infinite(t->in[j] + t->begin, t->end - t->begin)) {
+        if (any_infinite(t->in[j] + t->begin, t->end - t->begin)) {
             return 1;
         }
     }
@@ -198,12 +205,17 @@ static int run_tile(tiles *t) {
         k = chained ? chain->last : k;
         chain += chained;
     }
+    ptrdiff_t first = later(p->lookback, t->begin);
+    for (int j = 0; j < p->n_out && t->through && p->windowed && first < t->end; j++) {
+        if (any_infinite(t->out[j] + first, t->end - first)) {
+            return 1;
+        }
+    }
     if (t->through) {
         return p->through == FC_RESULTS && p->watched[0] == FC_LOOKED_AT &&
-               fc_isa_used()->gaps->any_infinite(t->out[0] + t->begin, t->end - t->begin);
+               any_infinite(t->out[0] + t->begin, t->end - t->begin);
     }
     for (int j = 0; j < p->n_out; j++) {
-        ptrdiff_t first = later(p->lookback, t->begin);
         if (p->watched[j] == FC_LOOKED_AT && first < t->end && !fc_all_finite(t->out[j] + first, t->end - first)) {
             return 1;
         }

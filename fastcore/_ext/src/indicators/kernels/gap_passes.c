@@ -3,8 +3,6 @@
  */
 #include "indicators/kernels/gap_passes.h"
 
-#include <float.h>
-
 #include "indicators/kernels/bits.h"
 #include "indicators/kernels/stages.h"
 
@@ -145,8 +143,8 @@ static void blank(double *x, const uint64_t *there, ptrdiff_t n, ptrdiff_t after
     }
 }
 
-static int any_infinite(const double *x, ptrdiff_t n) {
-    v4 found[4], one = v4_all(1.0), largest = v4_all(DBL_MAX);
+static int any_beyond(const double *x, ptrdiff_t n, double most) {
+    v4 found[4], one = v4_all(1.0), largest = v4_all(most);
     ptrdiff_t i = 0;
     int few = 0;
     for (int l = 0; l < 4; l++) {
@@ -158,9 +156,9 @@ static int any_infinite(const double *x, ptrdiff_t n) {
         }
     }
     for (; i < n; i++) {
-        few |= fabs(x[i]) > DBL_MAX;
+        few |= fabs(x[i]) > most;
     }
     return few || !v4_clean(v4_add(v4_add(found[0], found[1]), v4_add(found[2], found[3])));
 }
 
-const fc_gap_passes FC(gap_passes) = {find, fill, pack, unpack, spread, blank, any_infinite};
+const fc_gap_passes FC(gap_passes) = {find, fill, pack, unpack, spread, blank, any_beyond};

@@ -23,7 +23,8 @@ typedef struct {
     void (*spread)(double *x, ptrdiff_t m, const uint64_t *there, ptrdiff_t n);
     /* Puts NaN at each missing bar and at the `after` bars that follow it. */
     void (*blank)(double *x, const uint64_t *there, ptrdiff_t n, ptrdiff_t after);
-    int (*any_infinite)(const double *x, ptrdiff_t n);
+    /* Whether any value is further from 0 than `most`; NaN is not. */
+    int (*any_beyond)(const double *x, ptrdiff_t n, double most);
 } fc_gap_passes;
 
 #endif

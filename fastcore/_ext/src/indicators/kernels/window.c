@@ -200,7 +200,7 @@ FC_INLINE made4 make4(const moments_out *o, v4 base, v4 sum, v4 squares, v4 inve
         return r;
     }
     v4 variance = v4_sub(v4_mul(squares, inverse), v4_min(v4_mul(offset, offset), v4_all(DBL_MAX)));
-    r.upper = v4_max(variance, v4_zero());
+    r.upper = v4_max(v4_zero(), variance); /* NaN where that is NaN */
     if (kind == VARIANCE) {
         return r;
     }
@@ -243,13 +243,14 @@ FC_INLINE void put1(const moments_out *o, ptrdiff_t i, double base, double sum, 
     if (kind == MEAN) {
         return;
     }
-    /* Infinite, not NaN and so 0, where squares overflow. */
+    /* Infinite, not NaN, where squares overflow. */
     double variance = squares * inverse - FC_SMALLER(offset * offset, DBL_MAX);
+    variance = variance <= 0.0 ? 0.0 : variance;
     if (kind == VARIANCE) {
-        o->upper[i] = variance > 0.0 ? variance : 0.0;
+        o->upper[i] = variance;
         return;
     }
-    double deviation = sqrt(variance > 0.0 ? variance : 0.0);
+    double deviation = sqrt(variance);
     o->upper[i] = kind == BANDS ? mean + deviation * o->up : deviation * o->up;
     if (kind == BANDS) {
         o->lower[i] = mean - deviation * o->down;
@@ -418,7 +419,7 @@ FC_INLINE v4 moments_lanes(const double *x, ptrdiff_t b, ptrdiff_t w, ptrdiff_t 
 }
 
 /* Each block counts from its first bar, which lies in every window that ends in it: the mean of equal values is that
- * value, and their deviation 0. */
+ * value, and their deviation 0. It goes on to the end where a bar is NaN, and makes NaN of the windows that have one. */
 FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_out *o, double *scratch,
                       moments_kind kind) {
     if (w <= (kind <= SUM ? FEW_SUMS : FEW_MOMENTS)) {
@@ -429,9 +430,6 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
     v4 inverse = v4_all(inverse1), bad = v4_zero();
     for (; w <= LANES_WIDEST && (bars = fc_block_bars(&b, n, w, w - 1, FC_BLOCKS)) > 0; b += FC_BLOCKS * bars) {
         bad = v4_note(bad, moments_lanes(x, b, w, bars, o, inverse, scratch, kind));
-    }
-    if (!v4_clean(bad)) {
-        return 1;
     }
     while (b < n) {
         double *sums = scratch, *squares = scratch + blocks * pitch;
@@ -466,11 +464,8 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
             }
             bad1 += s1 - s1; /* the sum tells of all bars of the block */
         }
-        if (bad1 != 0.0) {
-            return 1;
-        }
     }
-    return 0;
+    return !(v4_clean(bad) && bad1 == 0.0);
 }
 
 int FC(roll_mean)(const double *x, ptrdiff_t n, ptrdiff_t w, double *out, double *scratch) {

@@ -13,7 +13,7 @@
 
 #define FEW 32                /* bars whose windows are looked through */
 #define GROUPS 4              /* of four windows, side by side: their sums do not wait for each other */
-#define WIDE 288              /* windows up to this are looked through */
+#define WIDE FC_SPREADING     /* windows up to this are looked through, and show what is NaN */
 #define KEPT_IN_ORDER 256     /* of windows wider than this a bar's step keeps the values in order */
 
 static ptrdiff_t window_lag(const double *par) { return (ptrdiff_t)par[0] - 1; }
@@ -276,6 +276,7 @@ const fc_operator FC(operator_mean_deviation) = {.name = "mean_deviation",
                                                  .kind = FC_LOOK_BACK,
                                                  .lag = window_lag,
                                                  .scratch = mean_deviation_scratch,
+                                                 .spreads = 1,
                                                  .block = mean_deviation_block,
                                                  .step = mean_deviation_step,
                                                  .size = mean_deviation_size,
