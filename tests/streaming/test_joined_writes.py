@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import re
+import select
 import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, ClassVar
 
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
+from starlette.routing import Route
 
 from fastcore.streaming.handshake import HeadTimeoutProtocol
 from fastcore.streaming.joined_writes import JoinedWrites
@@ -130,10 +133,8 @@ class Spy:
         return getattr(self._transport, name)
 
 
-@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
-def server(request: pytest.FixtureRequest) -> Iterator[Running]:
+def answering() -> FastAPI:
     app = FastAPI()
-    go_on = asyncio.Event()
 
     @app.get("/whole")
     async def whole() -> dict[str, int]:
@@ -142,6 +143,14 @@ def server(request: pytest.FixtureRequest) -> Iterator[Running]:
     @app.get("/large")
     async def large() -> Response:
         return Response(b"x" * LARGE)
+
+    return app
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def server(request: pytest.FixtureRequest) -> Iterator[Running]:
+    app = answering()
+    go_on = asyncio.Event()
 
     @app.get("/stream")
     async def stream() -> StreamingResponse:
@@ -206,3 +215,98 @@ def test_answers_to_pipelined_requests_come_in_order(server: Running) -> None:
         while got.count(b"HTTP/1.1") < 3 or not got.endswith(b"}"):
             got += sock.recv(4096)
         assert [part[:3] for part in got.split(b"HTTP/1.1 ")[1:]] == [b"200", b"404", b"200"]
+
+
+CLOSE = b"Host: x\r\nConnection: close\r\n"
+UPGRADE = (
+    b"GET /socket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+SMALL = b"GET /whole HTTP/1.1\r\nHost: x\r\n\r\n"
+# What is sent, one part after the other.
+EXCHANGES = {
+    "one that closes": [b"GET /whole HTTP/1.1\r\n" + CLOSE + b"\r\n"],
+    "HTTP/1.0": [b"GET /whole HTTP/1.0\r\nHost: x\r\n\r\n"],
+    "a large body": [b"GET /large HTTP/1.1\r\n" + CLOSE + b"\r\n"],
+    "304": [b"GET /unchanged HTTP/1.1\r\n" + CLOSE + b"\r\n"],
+    "100 first": [
+        b"POST /echo HTTP/1.1\r\n" + CLOSE + b"Content-Length: 7\r\nExpect: 100-continue\r\n\r\n",
+        b'{"a":1}',
+    ],
+    "parts": [b"GET /parts HTTP/1.1\r\n" + CLOSE + b"\r\n"],
+    "a head and an error": [b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n"],
+    "fifty requests at once": [SMALL * 50 + b"GET /large HTTP/1.1\r\n" + CLOSE + b"\r\n"],
+    "no request": [b"GARBAGE\r\n\r\n"],
+    "a WebSocket after an answer": [SMALL, UPGRADE, b"\x81\x82\0\0\0\0hi", b"\x88\x80\0\0\0\0"],
+}
+
+
+def exchanging() -> FastAPI:
+    app = answering()
+
+    async def send_parts(scope: Any, receive: Any, send: Any) -> None:
+        length = [(b"content-length", b"4")]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        if scope["path"].endswith("broken"):
+            raise ValueError("after the head")
+        await send({"type": "http.response.body", "body": b"ab", "more_body": True})
+        await asyncio.sleep(0.01)
+        await send({"type": "http.response.body", "body": b"cd"})
+
+    @app.get("/unchanged")
+    async def unchanged() -> Response:
+        return Response(status_code=304, headers={"etag": '"a"'})
+
+    @app.post("/echo")
+    async def echo(request: Request) -> Response:
+        return Response(await request.body())
+
+    @app.websocket("/socket")
+    async def serve_socket(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text((await socket.receive_text()).upper())
+        await socket.close()
+
+    app.router.routes += [Route(f"/{name}", WithoutFramework(send_parts)) for name in ("parts", "broken")]
+    return app
+
+
+class WithoutFramework:
+    """An ASGI application as the endpoint of a route."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+
+def all_of_now(sock: socket.socket) -> bytes:
+    """Return what comes until nothing has come for a moment."""
+    got = sock.recv(1 << 16)
+    while select.select([sock], [], [], 0.2)[0] and (more := sock.recv(1 << 16)):
+        got += more
+    return got
+
+
+def exchange(port: int, parts: list[bytes]) -> bytes:
+    """Send the parts, and return all that comes until the server closes the connection, without dates."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
+        got = b""
+        for n, part in enumerate(parts):
+            sock.sendall(part)
+            if n + 1 < len(parts):
+                got += all_of_now(sock)
+        while more := sock.recv(1 << 20):
+            got += more
+    return re.sub(rb"date: [^\r]*", b"date:", got)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_clients_get_the_same_bytes_as_from_uvicorn(loop: str) -> None:
+    found: list[dict[str, bytes]] = []
+    for protocol in ("httptools", "fastcore.streaming.handshake:HeadTimeoutProtocol"):
+        with Running(exchanging(), http=protocol, loop=loop) as running:
+            found.append({name: exchange(running.port, parts) for name, parts in EXCHANGES.items()})
+    assert all(found[0].values())
+    assert [name for name in EXCHANGES if found[0][name] != found[1][name]] == []
