@@ -122,6 +122,10 @@ def until(page: Any, condition: str) -> None:
 def unlock(page: Any, token: str = TOKEN) -> None:
     page.click("#token")
     page.fill("#ask-0", token)
-    page.click("#ask-yes")
-    if token == TOKEN:
-        page.wait_for_selector('#token:text-is("Lock")')
+    if token != TOKEN:
+        page.click("#ask-yes")
+        return
+    with page.expect_navigation():  # the page is loaded again: what is done before that is lost
+        page.click("#ask-yes")
+    page.wait_for_selector('#token:text-is("Lock")')
+    page.wait_for_selector('#link:not(:text-is("connecting"))')  # what is drawn before may be drawn anew

@@ -115,6 +115,7 @@ def test_the_login_of_a_proxy_does_not_stand_in_the_way_of_the_token(browser: An
             signed_in.goto(f"{url}/fastcore/#switches/{FLAG}")
             signed_in.wait_for_selector("#link.state-good")
             unlock(signed_in)
+            signed_in.wait_for_selector(f'[data-row="{FLAG}"][aria-selected="true"]')
             signed_in.click("button.danger")
             signed_in.fill("#ask-0", "behind a login")
             signed_in.click("#ask-yes")
