@@ -11,20 +11,18 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import subprocess
 import sys
 import threading
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import uvicorn
 import uvloop
+from fanout import Child
 from fastapi import FastAPI
 from harness import Ratio, Report, interleave_phases, versions
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PROTOCOLS = {"uvicorn": "httptools", "fastcore": "fastcore.streaming.handshake:HeadTimeoutProtocol"}
 CLIENTS = 8
 ANSWERS = 8000  # a round
@@ -46,18 +44,17 @@ def application() -> FastAPI:
     async def route() -> dict[str, Any]:
         return {"symbol": "AAPL", "price": 187.2}
 
-    app.mount("/bare", bare)
     return app
 
 
 def serve(protocol: str) -> None:
     """Serve, and answer each line of standard input with the processor time used so far."""
     listener = socket.create_server(("127.0.0.1", 0))
-    print(listener.getsockname()[1], flush=True)
+    print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
 
     def tell() -> None:
         for _ in sys.stdin:
-            print(time.process_time(), flush=True)
+            print(json.dumps({"cpu": time.process_time()}), flush=True)
 
     threading.Thread(target=tell, daemon=True).start()
     app: Any = application()
@@ -110,25 +107,15 @@ async def ask(port: int, path: bytes) -> None:
 class Server:
     def __init__(self, stack: ExitStack, protocol: str) -> None:
         command = [sys.executable, __file__, "serve", protocol]
-        pipe = subprocess.PIPE
-        self.process = stack.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT))
-        stack.callback(self.process.kill)
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
+        self.child = stack.enter_context(Child(command))
+        self.port = int(self.child.hello["port"])
         time.sleep(0.5)
-
-    def used(self) -> float:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
 
     def answer(self, path: bytes) -> float:
         """Return the processor seconds of an answer."""
-        before = self.used()
+        before = self.child.ask("used")["cpu"]
         uvloop.run(ask(self.port, path))
-        return (self.used() - before) / ANSWERS
+        return float(self.child.ask("used")["cpu"] - before) / ANSWERS
 
 
 def main() -> None:

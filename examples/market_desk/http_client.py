@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections import deque
 from typing import Any, NamedTuple
 
 __all__ = ["PREFER", "Answer", "Connection", "HttpClient", "connect", "get_request"]
@@ -122,9 +121,9 @@ class HttpClient:
     """At most so many connections to one server on loopback; further requests wait for one, first come first served."""
 
     def __init__(self, port: int, most: int = 1 << 20) -> None:
-        self._port, self._free = port, most
+        self._port = port
         self._idle: list[Connection] = []
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._places = asyncio.Semaphore(most)
 
     async def get(self, path: str, headers: str = "") -> Answer:
         """Send a GET request; `headers` are further lines of its head."""
@@ -148,14 +147,8 @@ class HttpClient:
         head = head_of(method, self._port, path) + headers
         if content:
             head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
-        if self._free:
-            self._free -= 1
-        else:
-            await self._turn()
-        try:
+        async with self._places:
             return await self._ask(f"{head}\r\n".encode() + content)
-        finally:
-            self._leave()
 
     async def _ask(self, request: bytes) -> Answer:
         connection = self._take_idle()
@@ -169,26 +162,6 @@ class HttpClient:
         if not connection.closed:
             self._idle.append(connection)
         return answer
-
-    async def _turn(self) -> None:
-        """Wait until another request leaves its place to this one."""
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():  # it came at the same moment
-                self._leave()
-            raise
-
-    def _leave(self) -> None:
-        """Give the place of a request to the next one."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
 
     def _take_idle(self) -> Connection | None:
         now = time.monotonic()

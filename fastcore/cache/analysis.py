@@ -118,20 +118,12 @@ def _remember(symbol: str, memo: Memo, key: Any) -> None:
         kept = call()
         if kept is not None and (other != key or kept is not memo):
             others.append((call if type(call) is weakref.ref else weakref.ref(kept), other))
-    latest = _Kept(memo) if memo.skip else weakref.ref(memo)
+    latest = functools.partial(_same, memo) if memo.skip else weakref.ref(memo)
     calls[symbol] = ((latest, key), *others[: _PER_SYMBOL - 1])
 
 
-class _Kept:
-    """Gives what serves a function's calls, and keeps it."""
-
-    __slots__ = ("_memo",)
-
-    def __init__(self, memo: Memo) -> None:
-        self._memo = memo
-
-    def __call__(self) -> Memo:
-        return self._memo
+def _same(memo: Memo) -> Memo:
+    return memo
 
 
 async def get_cached_analysis(symbol: str) -> Any:

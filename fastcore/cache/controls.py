@@ -103,7 +103,7 @@ class Controls:
     def _keys(self, memo: Memo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Any]:
         """Yield the keys of all ways to write one call; the one that was written first."""
         yield memo.key(args, kwargs)
-        if memo.options.key is not None or memo.one_key:
+        if memo.options.key is not None or memo.shape.one_key:
             return
         for other in spellings(memo.function, args, kwargs, memo.skip):
             yield memo.key(*other)

@@ -32,11 +32,6 @@ class Memo:
         Leading arguments that are not part of the key.
     awaited : bool
         Whether it is a plain function whose callers await what it returns.
-
-    Attributes
-    ----------
-    one_key : bool
-        Whether all ways to write a call have the same key.
     """
 
     def __init__(
@@ -50,7 +45,6 @@ class Memo:
         self.shape = shape_of(
             function, skip, typed=options.typed, normalize=options.normalize, keyed=options.key is not None
         )
-        self.one_key = self.shape.has_one_key(function)
         self.outage = Outage(options.label)
         self._awaited = awaited
 

@@ -80,7 +80,7 @@ class SyncMemo(Memo):
                 return await value if is_awaitable(value) else value
 
             memo = AsyncMemo(function, self.options, self.storage, self.skip, awaited=True)
-            memo.shape, memo.one_key = self.shape, self.one_key
+            memo.shape = self.shape
             self._awaiting = memo
         return self._awaiting
 

@@ -53,7 +53,7 @@ def measured(factor: float, stream: bool) -> dict[str, Any]:
         "clients": 1000,
         "recovery": factor,
         "stream": {"delivered": 1000, "cpu": factor, "seconds": 5.0} if stream else {},
-        "unwatched": {"delivered": 0, "cpu": factor / 2, "seconds": 5.0} if stream else {},
+        "without_subscribers": {"delivered": 0, "cpu": factor / 2, "seconds": 5.0} if stream else {},
         "steady": {
             **dict.fromkeys(("analysis", "batch", "report"), times),
             "seconds": 10.0,

@@ -128,4 +128,4 @@ def unlock(page: Any, token: str = TOKEN) -> None:
     with page.expect_navigation():  # the page is loaded again: what is done before that is lost
         page.click("#ask-yes")
     page.wait_for_selector('#token:text-is("Lock")')
-    page.wait_for_selector('#link:not(:text-is("connecting"))')  # what is drawn before may be drawn anew
+    page.wait_for_selector('#link:not(:text-is("connecting"))')  # elements may be replaced until then

@@ -35,7 +35,7 @@ EAGER = 8  # clients that ask without a pause
 BURST, MANY = 40, 1000  # tasks at once: reports, and short ones
 GZIPPED = "content-encoding: gzip\r\nAccept-Encoding: gzip\r\n"  # what compression adds to both heads
 CONNECTIONS = 200  # for requests, as a proxy in front of the server keeps; more at once wait for one
-ALONE = 5.0  # seconds for which a server that nobody asks is measured
+ALONE = 5.0  # seconds of the measurement without requests
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ async def until_ready(http: HttpClient) -> None:
 
 
 async def at_rest(http: HttpClient) -> dict[str, Any]:
-    """Return what a server does that nobody asks anything: prices delivered, and seconds of CPU."""
+    """Return what the server does without requests: prices delivered, and seconds of CPU."""
     await asyncio.sleep(1.0)
     before = (await http.get("/status")).json()
     await asyncio.sleep(ALONE)

@@ -51,7 +51,7 @@ class OpenReads:
         self._all: list[Connection] = []
         self._free: list[Connection] = []
         self._waiting: deque[float] = deque()  # when requests without a connection were due
-        self._open, self._over = 0, False  # requests that were not answered; whether none is waited for any more
+        self._open, self._over = 0, False  # requests without an answer so far; whether the run has ended
         self._opening: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
 
@@ -86,6 +86,9 @@ class OpenReads:
             connection = await connect(self._port)
         except OSError as error:
             self._fail(error)
+            return
+        if self._over:
+            connection.close()
             return
         self._all = [*(one for one in self._all if not one.closed), connection]
         self._use(connection)

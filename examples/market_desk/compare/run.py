@@ -30,7 +30,7 @@ from fastcore.streaming import Client
 
 __all__ = ["COMPARE", "DEMO", "Settings", "main", "render", "settings"]
 
-WARM_UP = 2.0  # seconds in which a server computes what it keeps
+WARM_UP = 2.0  # seconds in which the server fills its caches
 STARTING = 120.0  # seconds that a server, or the load, is given to begin
 REPORTS = 4  # ordered before a server is killed
 AGAINST_TUNED = (
@@ -129,7 +129,7 @@ async def run_arm(arm: str, settings: Settings, folder: Path) -> dict[str, Any]:
         await again.wait_for("listening", STARTING)
         await recovered(package, port, urls)
         result["recovery"] = time.perf_counter() - began
-    return result | {"clients": settings.clients, "unwatched": idle}
+    return result | {"clients": settings.clients, "without_subscribers": idle}
 
 
 async def before_subscribers(port: int) -> dict[str, Any]:

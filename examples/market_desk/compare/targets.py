@@ -166,8 +166,8 @@ def delivered(result: Result, rate: float) -> float | None:
 
 def delivered_alone(result: Result, rate: float) -> float | None:
     """Return the same for each second of CPU that the server uses with subscribers and not without."""
-    alone, unwatched = result["stream"], result["unwatched"]
-    cpu = alone["cpu"] - unwatched["cpu"] if alone else 0.0
+    alone, idle = result["stream"], result["without_subscribers"]
+    cpu = alone["cpu"] - idle["cpu"] if alone else 0.0
     return alone["delivered"] / cpu if cpu > 0 else None
 
 

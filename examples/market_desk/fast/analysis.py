@@ -115,8 +115,6 @@ class OptimizedTechnicalAnalysisService(AnalysisService):
     def is_quick(self, symbol: str, bars: int, bar: int | None = None) -> bool:
         """Return whether an analysis of a bar, by default of the newest, needs no computation."""
         bar = self.market.bar if bar is None else bar
-        if bar == self._warmed and bars in self._popular:
-            return True
         return self.window.contains(bars, bar) or self.at_bar.contains(symbol, bars, bar)
 
     @cache_technical_analysis(ttl=2 * PERIOD, maxsize=KEPT, copy=False)

@@ -33,9 +33,11 @@ class Shape:
         Whether the types of arguments count.
     keyed : bool
         Whether a function of the caller's makes the keys instead.
+    one_key : bool
+        Whether all ways to write a call are known to have the same key.
     """
 
-    __slots__ = ("_places", "defaults", "keyed", "names", "positional", "typed")
+    __slots__ = ("_places", "defaults", "keyed", "names", "one_key", "positional", "typed")
 
     def __init__(
         self,
@@ -44,27 +46,19 @@ class Shape:
         defaults: tuple[Any, ...] | None = None,
         typed: bool = False,
         keyed: bool = False,
+        one_key: bool = False,
     ) -> None:
         self.names = names
         self.positional = positional
         self.defaults = defaults
         self.typed = typed
         self.keyed = keyed
+        self.one_key = one_key
         self._places = {name: place for place, name in enumerate(names) if name is not None}
 
     def fields(self) -> tuple[Any, ...]:
         """Return what the compiled twin makes keys from."""
         return self.names, self.positional, self.defaults, Keywords, MISSING, self.typed, self.keyed
-
-    def has_one_key(self, function: Callable[..., Any]) -> bool:
-        """Return whether it is plain that every way to write a call of `function` has the same key."""
-        if isinstance(function, types.MethodType):
-            function = function.__func__
-        if type(function) is not types.FunctionType or vars(function).keys() & {"__wrapped__", "__signature__"}:
-            return False
-        if function.__code__.co_flags & _OPEN_ENDED:
-            return False
-        return self.defaults is not None or not (function.__defaults__ or function.__kwdefaults__)
 
     def key(
         self,
@@ -110,7 +104,19 @@ def shape_of(
     """
     names, positional, defaults = _parameters(function)
     skip = min(skip, positional)
-    return Shape(names[skip:], positional - skip, defaults[skip:] if normalize else None, typed, keyed)
+    one_key = _has_one_key(function, normalize)
+    return Shape(names[skip:], positional - skip, defaults[skip:] if normalize else None, typed, keyed, one_key)
+
+
+def _has_one_key(function: Callable[..., Any], normalize: bool) -> bool:
+    """Return whether it is plain that every way to write a call of `function` has the same key."""
+    if isinstance(function, types.MethodType):
+        function = function.__func__
+    if type(function) is not types.FunctionType or vars(function).keys() & {"__wrapped__", "__signature__"}:
+        return False
+    if function.__code__.co_flags & _OPEN_ENDED:
+        return False
+    return normalize or not (function.__defaults__ or function.__kwdefaults__)
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[tuple[str | None, ...], int, tuple[Any, ...]]:

@@ -156,7 +156,7 @@ int fc_program_set_shown(fc_program *p) {
         }
     }
     memcpy(p->shown, shown, (size_t)p->n_in * sizeof(ptrdiff_t));
-    set_through(p, shown); /* what was in it is copied */
+    set_through(p, shown); /* p->shown has a copy */
     free(shown);
     return 0;
 }
