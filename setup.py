@@ -121,6 +121,18 @@ def side_by_side(compiler) -> Callable[..., list[str]]:
     return compile_all
 
 
+def one_for_size(compile_all: Callable[..., list[str]], name: str) -> Callable[..., list[str]]:
+    """`compile_all`, but `name`, which Cython made of a .pyx, small rather than fast: it runs once for a call."""
+
+    def compile_apart(sources: list[str], **options) -> list[str]:
+        made = [source for source in sources if os.path.basename(source) == name]
+        others = [source for source in sources if source not in made]
+        small = {**options, "extra_postargs": [*options.get("extra_postargs", ()), "-Os"]}
+        return compile_all(others, **options) + (compile_all(made, **small) if made else [])
+
+    return compile_apart
+
+
 class BuildExt(build_ext):
     """Compiles kernels per instruction set and marks each extension with its build stamp."""
 
@@ -137,6 +149,7 @@ class BuildExt(build_ext):
         ext.extra_compile_args = base
         if spec.kernels and not msvc and not SANITIZE:
             ext.extra_compile_args = [*base, "-O2"]  # what calls kernels: -O3 makes it larger, not faster
+            self.compiler.compile = one_for_size(self.compiler.compile, f"{name}.c")
         if SANITIZE and not msvc:
             ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
         elif sys.platform == "linux":

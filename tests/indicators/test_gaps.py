@@ -237,12 +237,14 @@ def test_places_begin_again_after_a_gap_and_bars_are_counted_through_it() -> Non
 def test_a_long_series_with_many_gaps_is_what_its_bars_give_in_turn(case: Case) -> None:
     """Many bars are taken otherwise where some are missing near the end, and where one is infinite, or far from all."""
     bars, rng = 600 if PURE_ONLY else 9_000, np.random.default_rng(3)
-    for odd in (1.0, np.inf, 2.0**110):
+    for odd in ([1.0], [np.inf, -np.inf, np.inf], [2.0**110, 0.0, -1e150, 5e-324]):
+        digits = 1e-11 if len(odd) < 4 else 1e-9  # fourth powers of distances from 5e-324
         inputs = [x.copy() for x in inputs_of(case.row, walk(bars))]
         for x in inputs:
             x[rng.random(bars) < 0.01] = np.nan
-        inputs[0][bars // 3] = odd
+        for turn, value in enumerate(odd):
+            inputs[turn % len(inputs)][bars // 3 + bars // 6 * turn] = value
         whole, in_turn = FORMS["function"](indicators, case, inputs), FORMS["extended"](indicators, case, inputs)
         for ours, expected in zip(whole, in_turn):
             size = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
-            assert_allclose(ours, expected, rtol=1e-11, atol=1e-11 + 1e-13 * size)
+            assert_allclose(ours, expected, rtol=digits, atol=digits + 1e-13 * size)

@@ -46,16 +46,6 @@ static int by_nodes(const task *t, const double *const *in, double *const *out, 
     return failed > 0 ? by_steps(t, in, out, n, origin) : failed;
 }
 
-/* A program whose windows show by themselves that they lack a bar. */
-static int open_row(const task *t, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin) {
-    const fc_program *p = t->program;
-    int done = p->kernel && !fc_program_batch(p, in, out, n, origin, t->scratch, t->remote);
-    if (done) {
-        return 0;
-    }
-    return p->kernel ? !fc_program_moderate(p, in, 0, n) : fc_program_through(p, in, out, n, t->scratch);
-}
-
 /* Bars before the first complete one cost no more than themselves, whatever the program: it begins after them. */
 static int row(const task *t, const double *const *in, double *const *out, ptrdiff_t n) {
     const double *from[FC_MAX_IN];
@@ -85,8 +75,8 @@ static int row(const task *t, const double *const *in, double *const *out, ptrdi
     } else if (!holed && (!p->kernel || p->policy != FC_WINDOW)) { /* a window kernel declines at its end */
         failed = fc_program_batch(p, from, to, n, first, t->scratch, t->remote);
     }
-    if (failed && p->exact) {
-        failed = open_row(t, from, to, n, first);
+    if (failed && p->through == FC_BLANKED) {
+        failed = fc_program_through(p, from, to, n, t->scratch);
     }
     if (failed && p->policy == FC_WINDOW) {
         failed = fc_program_filled(p, from, to, n, first, holed, t->scratch, t->remote);

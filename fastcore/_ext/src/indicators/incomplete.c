@@ -5,27 +5,36 @@
 #define CHUNK 8192 /* bars that are filled at a time: these stay in L2 */
 #define SPARE 8
 
+/* Which bars are there, and room for the inputs without gaps. */
 typedef struct {
-    double *series[FC_MAX_IN];
     uint64_t *there;
-    void *memory;
+    double *series[FC_MAX_IN], *memory;
 } copies;
 
-/* Allocates them unless that is done; -1 without memory. */
-static int open_copies(copies *c, int n_in, ptrdiff_t n) {
+static int open_copies(copies *c, ptrdiff_t n) {
+    c->memory = NULL;
+    c->there = malloc((size_t)FC_WORDS(n) * sizeof(*c->there));
+    return c->there ? 0 : -1;
+}
+
+static void close_copies(copies *c) {
+    free(c->there);
+    free(c->memory);
+}
+
+/* Makes that room unless there is some; -1 without memory. */
+static int open_series(copies *c, int n_in, ptrdiff_t n) {
     if (c->memory) {
         return 0;
     }
-    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / (FC_MAX_IN + 1) - SPARE) {
+    if ((size_t)n > PTRDIFF_MAX / sizeof(double) / FC_MAX_IN - SPARE) {
         return -1;
     }
     size_t pitch = (size_t)n + SPARE;
-    double *at = malloc(((size_t)n_in * pitch + (size_t)FC_WORDS(n)) * sizeof(double));
-    c->memory = at;
+    double *at = c->memory = malloc((size_t)n_in * pitch * sizeof(double));
     for (int j = 0; at && j < n_in; j++, at += pitch) {
         c->series[j] = at;
     }
-    c->there = (uint64_t *)(void *)at;
     return c->memory ? 0 : -1;
 }
 
@@ -45,7 +54,7 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
     const fc_gap_passes *pass = fc_isa_used()->gaps;
     const double *series[FC_MAX_IN];
     double first[FC_MAX_IN], *result[FC_MAX_OUT];
-    ptrdiff_t n = to - from, found;
+    ptrdiff_t n = to - from;
     for (int j = 0; j < p->n_in; j++) {
         series[j] = in[j] + from;
     }
@@ -56,27 +65,23 @@ static int fill_chunk(const fc_program *p, copies *c, ptrdiff_t most, const doub
         return 0;
     }
     *holed = 1;
-    int open = p->through == FC_BLANKED; /* whether it can do without copies; one with windows may decline */
-    if (open_copies(c, open && !p->windowed ? 0 : p->n_in, most)) {
-        return -1;
-    }
     if (!find_first(p, in, from, to, first)) {
         for (int j = 0; j < p->n_out; j++) {
             fc_missing(result[j], n);
         }
         return 0;
     }
-    found = pass->find(series, p->n_in, n, c->there);
-    if (!open || fc_program_through(p, series, result, n, scratch)) {
-        for (int j = 0; j < p->n_in; j++) {
-            pass->fill(series[j], c->there, n, first[j], c->series[j]);
-        }
-        if (fc_program_batch(p, (const double *const *)c->series, result, n, origin + from, scratch, remote)) {
-            return 1;
-        }
+    *holed = pass->find(series, p->n_in, n, c->there) < n;
+    if (open_series(c, p->n_in, most)) {
+        return -1;
     }
-    *holed = found < n;
-    for (int j = 0; j < p->n_out && found < n; j++) {
+    for (int j = 0; j < p->n_in; j++) {
+        pass->fill(series[j], c->there, n, first[j], c->series[j]);
+    }
+    if (fc_program_batch(p, (const double *const *)c->series, result, n, origin + from, scratch, remote)) {
+        return 1;
+    }
+    for (int j = 0; j < p->n_out && *holed; j++) {
         pass->blank(result[j], c->there, n, p->lookback);
     }
     return 0;
@@ -87,22 +92,23 @@ int fc_program_filled(const fc_program *p, const double *const *in, double *cons
     ptrdiff_t chunk = p->lookback < n / 64 ? 64 * p->lookback : n;
     chunk = chunk < CHUNK ? CHUNK : chunk;
     chunk = chunk < n ? chunk : n;
-    copies c = {.memory = NULL};
-    int failed = 0;
+    copies c;
+    int failed = open_copies(&c, chunk + p->lookback);
     /* From the last chunk to the first: each replaces the first results of the one after it, which lack the bars before. */
     for (ptrdiff_t to = n, from; to > 0 && !failed; to = from) {
         from = (to - 1) / chunk * chunk;
         failed = fill_chunk(p, &c, chunk + p->lookback, in, out, from > p->lookback ? from - p->lookback : 0, to,
                             origin, scratch, remote, &holed);
     }
-    free(c.memory);
+    close_copies(&c);
     return failed;
 }
 
 int fc_program_packed(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
     const fc_gap_passes *pass = fc_isa_used()->gaps;
-    copies c = {.memory = NULL};
-    if (open_copies(&c, p->n_in, n)) {
+    copies c;
+    if (open_copies(&c, n) || open_series(&c, p->n_in, n)) {
+        close_copies(&c);
         return -1;
     }
     ptrdiff_t m = pass->find(in, p->n_in, n, c.there);
@@ -118,6 +124,6 @@ int fc_program_packed(const fc_program *p, const double *const *in, double *cons
             pass->spread(out[j], m, c.there, n);
         }
     }
-    free(c.memory);
+    close_copies(&c);
     return failed;
 }

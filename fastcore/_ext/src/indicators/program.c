@@ -11,11 +11,6 @@ static void set_name(fc_program *p, const char *name) {
     memcpy(p->name, name, n < sizeof(p->name) - 1 ? n : sizeof(p->name) - 1);
 }
 
-/* Whether a kernel of windows makes NaN of the results whose window has one, of no other, and goes on to the end. */
-static int spreads(const fc_kernel *kernel) {
-    return !strcmp(kernel->name, "sma") || !strcmp(kernel->name, "stddev") || !strcmp(kernel->name, "bbands");
-}
-
 fc_program *fc_program_of_kernel(const fc_kernel *kernel, const double *par) {
     fc_program *p = calloc(1, sizeof(*p));
     if (p) {
@@ -26,7 +21,10 @@ fc_program *fc_program_of_kernel(const fc_kernel *kernel, const double *par) {
         memcpy(p->par, par, (size_t)fc_par_count(kernel) * sizeof(double));
         p->policy = kernel->policy(par);
         p->lookback = kernel->lookback(par);
-        p->exact = p->policy == FC_WINDOW && spreads(kernel);
+        p->windowed = p->policy == FC_WINDOW && kernel->nan;
+        p->through = p->windowed ? FC_BLANKED : 0;
+        p->exact = p->windowed && kernel->nan == FC_NAN_SHOWN;
+        p->doubts = p->exact || p->n_out > 1;
         p->size = kernel->size(par);
     }
     return p;

@@ -7,6 +7,7 @@
 #define FASTCORE_INDICATORS_PROGRAM_H
 
 #include "indicators/cpu.h"
+#include "indicators/kernels/gap_passes.h"
 #include "indicators/operators/operator.h"
 
 #define FC_LINE 64 /* bytes of a cache line */
@@ -70,6 +71,9 @@ typedef struct {
     /* Whether it has windows and yet is run so, as a NaN changes no result but those whose windows have it; and whether
      * all of these are NaN then: whatever input lacks a bar, the results of that bar and of the `lookback` next ones. */
     int windowed, exact;
+    /* Whether inputs are looked at then for what is infinite, or with windows for what is not moderate; and with windows,
+     * whether results are looked at for what is infinite. */
+    int looks, doubts;
     int counted; /* whether no input need be looked at, as what reads them counts the values that are there */
     char *watched; /* of each output: whether, and how, it is looked at for that */
     size_t carry; /* bytes of what a batch keeps from tile to tile */
@@ -82,8 +86,6 @@ typedef struct {
 /* What fc_program_through() looks at for what is infinite: the results, in which infinite inputs show, or the inputs; or
  * nothing, as the caller makes the results missing that lack a bar. */
 enum { FC_RESULTS = 1, FC_INPUTS, FC_BLANKED };
-/* A program with windows lets NaN through where no input is further from 0 than that: nothing overflows before a result. */
-#define FC_MODERATE 0x1p100
 /* How an output is watched: once it is there, or by the node that writes it. */
 enum { FC_LOOKED_AT = 1, FC_CHECKED };
 
@@ -122,8 +124,6 @@ int fc_program_set_taken(fc_program *p);
 int fc_program_reads(const fc_program *p, int k, int *values);
 /* Finds shown, counted, watched and through; -1 without memory. */
 int fc_program_set_shown(fc_program *p);
-/* Whether all inputs are NaN or moderate from a bar to another. */
-int fc_program_moderate(const fc_program *p, const double *const *in, ptrdiff_t from, ptrdiff_t to);
 /* Finds the chains; -1 without memory. */
 int fc_program_set_chains(fc_program *p);
 void fc_program_free(fc_program *p);
@@ -136,7 +136,8 @@ ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n);
 int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
                      double *scratch, int remote);
 
-/* The same of a program that is `through`, whose inputs may have NaN; 1 if something is infinite. */
+/* The same of a program that is `through`, whose inputs may have NaN; 1 if it declines: something is infinite, or of one
+ * with windows an input is not moderate. */
 int fc_program_through(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch);
 
 /* The streaming form; a state holds no addresses. See kernel.h. */

@@ -37,11 +37,11 @@ static int are_counted(const fc_program *p) {
     return counted;
 }
 
-static int is_window(const fc_node *node) { return node->op->spreads && fc_lag_of(node) < FC_SPREADING; }
+static int is_window(const fc_node *node) { return node->op->nan && fc_lag_of(node) < FC_SPREADING; }
 static int is_map(const fc_node *node) { return node->op->kind == FC_MAP && !fc_node_is(node, "there"); }
 
-/* Whether a program has windows, and else maps and lags alone. `divided` marks values that may be infinite, or hide what is:
- * a map that could hide that looks at others. */
+/* Whether a program has windows, and else maps and lags alone. `divided` marks values that may be infinite, or hide what is,
+ * though the inputs are moderate: a map that could hide that looks at others. */
 static int has_windows(const fc_program *p, ptrdiff_t *divided) {
     int windows = 0;
     memset(divided, 0, (size_t)p->n_values * sizeof(*divided));
@@ -55,10 +55,37 @@ static int has_windows(const fc_program *p, ptrdiff_t *divided) {
         if (!(map ? strict || !*result : fc_is_lag(node) || is_window(node))) {
             return 0;
         }
-        *result |= map && !strict;
+        *result |= map && !strict && !(node->op->strict & FC_CHOOSES);
         windows |= is_window(node);
     }
     return windows;
+}
+
+/* Sets `looks` and `doubts` of a program with windows. `finite` marks values that are finite where all bars are there: then
+ * nothing is hidden of what is infinite, and what is infinite is a result. Where several results are asked for, none may
+ * come to be NaN by what is infinite, as the others would not. */
+static void set_looks(fc_program *p, ptrdiff_t *finite) {
+    int hides = 0, alone = p->n_out == 1;
+    p->doubts = p->exact;
+    for (int v = 0; v < p->n_values; v++) {
+        finite[v] = v < p->n_in && !p->exact;
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        int map = is_map(node), lag = fc_is_lag(node), all = 1;
+        for (int j = 0; j < node->op->n_in; j++) {
+            int known = finite[node->in[j]] != 0,
+                strict = map ? node->op->strict >> j & 1 : node->op->nan == FC_NAN_SHOWN;
+            hides |= !known && !strict && !lag;
+            p->doubts |= !known && !map && !lag;
+            all &= known;
+        }
+        int plain = map ? node->op->n_in <= 2 && strlen(node->op->par) <= 1 : lag || node->op->nan == FC_NAN_CONFINED;
+        hides |= !alone && !(all && plain);
+        finite[p->n_in + k] = all && (map ? (node->op->strict & FC_CHOOSES) != 0 : plain);
+    }
+    p->looks = hides;
+    p->doubts |= hides;
 }
 
 /* Whether NaN in input j makes all results NaN whose bar, or one of the `lookback` before, it is. `low` and `high`: how many
@@ -75,6 +102,9 @@ static int reaches_all(const fc_program *p, int j, ptrdiff_t *low, ptrdiff_t *hi
             ptrdiff_t first = low[node->in[i]], last = high[node->in[i]];
             if (last < first) {
                 continue;
+            }
+            if (node->op->nan == FC_NAN_CONFINED) {
+                return 0;
             }
             first += is_window(node) ? 0 : lag;
             last += lag;
@@ -116,19 +146,14 @@ static void set_through(fc_program *p, ptrdiff_t *used) {
     }
     p->windowed = !maps && p->policy == FC_WINDOW && has_windows(p, used);
     p->through = p->windowed ? FC_BLANKED : !maps ? 0 : !all ? FC_BLANKED : shown ? FC_RESULTS : FC_INPUTS;
+    p->looks = p->through == FC_INPUTS;
     p->exact = p->windowed;
     for (int j = 0; j < p->n_in && p->exact; j++) {
         p->exact = reaches_all(p, j, used, used + p->n_values);
     }
-}
-
-int fc_program_moderate(const fc_program *p, const double *const *in, ptrdiff_t from, ptrdiff_t to) {
-    for (int j = 0; j < p->n_in; j++) {
-        if (fc_isa_used()->gaps->any_beyond(in[j] + from, to - from, FC_MODERATE)) {
-            return 0;
-        }
+    if (p->windowed) {
+        set_looks(p, used);
     }
-    return 1;
 }
 
 /* Inputs that show need not be looked at, but for the bars before the lookback and last ones; outputs are, where that makes

@@ -1,7 +1,10 @@
 /* A program over whole series: a tile of bars through all nodes, then the next one. */
 #include <float.h>
 
+#include "indicators/gap_bits.h"
 #include "indicators/program.h"
+
+#include <stdlib.h>
 
 /* Bars that all nodes take before the next ones: the values between nodes stay in L1. */
 #define TILE 512
@@ -12,6 +15,9 @@
 #define FETCH_NODES 12
 #define FETCH_SERIES 3
 
+/* Whether NaN is let through, and results made missing that lack a bar and do not show it by themselves. */
+static int blanks(const fc_program *p) { return p->through == FC_BLANKED && !p->exact; }
+
 static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
     ptrdiff_t tile = TILE_ROOM / (p->tile_slots + 1), wanted = 4 * p->longest;
     tile = tile > TILE ? tile : TILE;
@@ -19,7 +25,8 @@ static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
         tile = wanted < TILE_MOST ? wanted : p->longest > TILE_MOST ? p->longest : TILE_MOST;
     }
     tile = tile > p->many ? tile : p->many;
-    tile = p->n_chains ? tile & ~(ptrdiff_t)(TILE - 1) : (tile + 7) & ~(ptrdiff_t)7; /* chains take bars by TILE */
+    ptrdiff_t by = blanks(p) ? 64 : 8; /* bars whose bits are whole words; vectors */
+    tile = p->n_chains ? tile & ~(ptrdiff_t)(TILE - 1) : (tile + by - 1) & -by; /* chains take bars by TILE */
     return tile < n ? tile : n;
 }
 
@@ -30,6 +37,11 @@ static ptrdiff_t slot_room(const fc_program *p, int slot, ptrdiff_t tile) {
     return ((p->history[slot] + tile + 7) & ~(ptrdiff_t)7) + 8 * 5;
 }
 
+/* Room for a bit for each bar, where results are made missing that lack a bar; whole cache lines. */
+static ptrdiff_t words_of(const fc_program *p, ptrdiff_t n) {
+    return blanks(p) ? (FC_WORDS(n) + 7) & ~(ptrdiff_t)7 : 0;
+}
+
 ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n) {
     if (p->kernel) {
         return p->kernel->scratch(p->par);
@@ -38,7 +50,7 @@ ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n) {
     for (int s = 0; s < p->n_slots; s++) {
         room += slot_room(p, s, tile);
     }
-    return room;
+    return room + words_of(p, n);
 }
 
 typedef struct {
@@ -50,6 +62,7 @@ typedef struct {
     char *carry;
     double *scratch;
     int through; /* whether NaN is let through */
+    uint64_t *there; /* then: which bars are there */
     int remote; /* whether the series are beyond the caches */
 } tiles;
 
@@ -60,6 +73,16 @@ FC_INLINE double *bar_of(const tiles *t, int v, ptrdiff_t i) {
 }
 
 FC_INLINE ptrdiff_t later(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+
+static void place_series(tiles *t) {
+    const fc_program *p = t->p;
+    for (int j = 0; j < p->n_in; j++) {
+        t->place[j] = (double *)t->in[j] + t->begin;
+    }
+    for (int j = 0; j < p->n_out; j++) {
+        t->place[p->n_in + j] = t->out[j] + t->begin;
+    }
+}
 
 /* Whether a doubtful input of a node has bars that are not finite. */
 static FC_NOINLINE int has_bad_input(const tiles *t, const fc_node *node, ptrdiff_t begin, ptrdiff_t end) {
@@ -159,7 +182,44 @@ static int input_finite(const tiles *t, int j, ptrdiff_t from, ptrdiff_t to) {
     return from >= to || fc_all_finite(t->in[j] + from, to - from);
 }
 
-static int any_infinite(const double *x, ptrdiff_t n) { return fc_isa_used()->gaps->any_beyond(x, n, DBL_MAX); }
+/* Whether any of `count` values that stand at `place` is beyond `most`, from bar `from` of the tile to its end. */
+static int any_beyond(const tiles *t, double *const *place, int count, ptrdiff_t from, double most) {
+    int found = 0;
+    ptrdiff_t n = t->end - t->begin - from;
+    for (int j = 0; j < count && n > 0 && !found; j++) {
+        found = fc_isa_used()->gaps->any_beyond(place[j] + from, n, most);
+    }
+    return found;
+}
+
+/* ---- NaN let through ---- */
+
+/* Looks at the inputs of the tile; 1 if it declines. */
+static int look_through(const tiles *t) {
+    const fc_program *p = t->p;
+    if (blanks(p)) {
+        fc_isa_used()->gaps->find((const double *const *)t->place, p->n_in, t->end - t->begin,
+                                  t->there + t->begin / 64);
+    }
+    return p->looks && any_beyond(t, t->place, p->n_in, 0, p->windowed ? FC_MODERATE : DBL_MAX);
+}
+
+/* Looks at the results of the tile, once those that lack a bar show it; 1 if it declines. */
+static int doubts_results(const tiles *t) {
+    const fc_program *p = t->p;
+    int looks = p->doubts || (p->through == FC_RESULTS && p->watched[0] == FC_LOOKED_AT);
+    return looks && any_beyond(t, t->place + p->n_in, p->n_out, later(p->lookback - t->begin, 0), DBL_MAX);
+}
+
+/* Makes results of the series missing that lack a bar: not sooner, as nodes look back to outputs. 1 if it declines. */
+static int blank_results(tiles *t) {
+    for (int j = 0; j < t->p->n_out; j++) {
+        fc_isa_used()->gaps->blank(t->out[j], t->there, t->n, t->p->lookback);
+    }
+    t->begin = 0;
+    place_series(t);
+    return doubts_results(t);
+}
 
 /* Asks for `bars` of what the next tile reads and writes, part k of it, so that it comes while this one is worked on. */
 FC_INLINE void fetch_next(const tiles *t, int k, ptrdiff_t bars) {
@@ -178,13 +238,8 @@ static int run_tile(tiles *t) {
     const fc_program *p = t->p;
     int fetches = t->remote && p->n_nodes >= FETCH_NODES && p->n_in + p->n_out >= FETCH_SERIES && t->end < t->n;
     ptrdiff_t part = fetches ? ((t->end - t->begin) / p->n_nodes + 8) & ~(ptrdiff_t)7 : 0; /* whole cache lines */
-    if (t->through && p->windowed && !fc_program_moderate(p, t->in, t->begin, t->end)) {
+    if (t->through && look_through(t)) {
         return 1;
-    }
-    for (int j = 0; j < p->n_in && t->through && p->through == FC_INPUTS; j++) {
-        if (any_infinite(t->in[j] + t->begin, t->end - t->begin)) {
-            return 1;
-        }
     }
     for (int j = 0; j < p->n_in && !p->counted && !t->through; j++) {
         ptrdiff_t last = t->n - (p->shown[j] - 1);
@@ -206,14 +261,8 @@ static int run_tile(tiles *t) {
         chain += chained;
     }
     ptrdiff_t first = later(p->lookback, t->begin);
-    for (int j = 0; j < p->n_out && t->through && p->windowed && first < t->end; j++) {
-        if (any_infinite(t->out[j] + first, t->end - first)) {
-            return 1;
-        }
-    }
     if (t->through) {
-        return p->through == FC_RESULTS && p->watched[0] == FC_LOOKED_AT &&
-               any_infinite(t->out[0] + t->begin, t->end - t->begin);
+        return !blanks(p) && doubts_results(t);
     }
     for (int j = 0; j < p->n_out; j++) {
         if (p->watched[j] == FC_LOOKED_AT && first < t->end && !fc_all_finite(t->out[j] + first, t->end - first)) {
@@ -242,7 +291,8 @@ static int run_tiles(const fc_program *p, const double *const *in, double *const
         slots[s] = scratch + p->history[s];
         scratch += slot_room(p, s, tile);
     }
-    t.scratch = scratch;
+    t.there = (uint64_t *)(void *)scratch;
+    t.scratch = scratch + words_of(p, n);
     for (int k = 0; k < p->n_nodes; k++) {
         const fc_node *node = p->nodes + k;
         if (node->op->begin) {
@@ -254,12 +304,7 @@ static int run_tiles(const fc_program *p, const double *const *in, double *const
     }
     for (t.begin = 0; t.begin < n; t.begin = t.end) {
         t.end = n - t.begin < tile ? n : t.begin + tile;
-        for (int j = 0; j < p->n_in; j++) {
-            t.place[j] = (double *)in[j] + t.begin;
-        }
-        for (int j = 0; j < p->n_out; j++) {
-            t.place[p->n_in + j] = out[j] + t.begin;
-        }
+        place_series(&t);
         if (run_tile(&t)) {
             return 1;
         }
@@ -273,7 +318,7 @@ static int run_tiles(const fc_program *p, const double *const *in, double *const
     for (int j = 0; j < p->n_out; j++) {
         fc_missing(out[j], p->blank[j] < n ? p->blank[j] : n);
     }
-    return 0;
+    return through && blanks(p) && blank_results(&t);
 }
 
 int fc_program_batch(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin,
@@ -282,6 +327,21 @@ int fc_program_batch(const fc_program *p, const double *const *in, double *const
                      : run_tiles(p, in, out, n, origin, scratch, remote, 0);
 }
 
+/* A kernel, whose only tile is the series. */
+static int kernel_through(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n,
+                          double *scratch) {
+    double *place[FC_MAX_IN + FC_MAX_OUT];
+    tiles t = {.p = p, .in = in, .out = out, .place = place, .end = n, .n = n};
+    if (!p->kernel->batch(p->par, in, out, n, scratch)) {
+        return 0;
+    }
+    place_series(&t);
+    t.there = malloc((size_t)FC_WORDS(n) * sizeof(*t.there));
+    int declines = !t.there || look_through(&t) || (blanks(p) ? blank_results(&t) : doubts_results(&t));
+    free(t.there);
+    return declines;
+}
+
 int fc_program_through(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n, double *scratch) {
-    return run_tiles(p, in, out, n, 0, scratch, 0, 1);
+    return p->kernel ? kernel_through(p, in, out, n, scratch) : run_tiles(p, in, out, n, 0, scratch, 0, 1);
 }

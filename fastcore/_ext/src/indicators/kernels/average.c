@@ -33,7 +33,7 @@ FC_INLINE void sma_step(sma_state *s, const double *in, double *out, int commit)
 #define SMA_AHEAD(s, bytes) fc_window_ahead(&(s)->sums.window, (s)->mem, bytes)
 
 FC_STREAM(sma, sma_state, 1, 1, sma_step, SMA_GAP, SMA_AHEAD)
-FC_KERNEL(sma, "p", 1, 1);
+FC_KERNEL(sma, "p", 1, 1, FC_NAN_SHOWN);
 
 /* ---- ema ---- */
 
@@ -65,7 +65,7 @@ FC_INLINE void ema_step(fc_ema *s, const double *in, double *out, int commit) {
 }
 
 FC_STREAM(ema, fc_ema, 1, 1, ema_step, FC_SKIP, FC_NO_MORE)
-FC_KERNEL(ema, "p", 1, 1);
+FC_KERNEL(ema, "p", 1, 1, FC_NAN_ANYHOW);
 
 /* ---- macd ---- */
 
@@ -165,4 +165,4 @@ FC_INLINE void macd_step(macd_state *s, const double *in, double *out, int commi
 }
 
 FC_STREAM(macd, macd_state, 1, 3, macd_step, FC_SKIP, FC_NO_MORE)
-FC_KERNEL(macd, "ppp", 1, 3);
+FC_KERNEL(macd, "ppp", 1, 3, FC_NAN_ANYHOW);

@@ -40,7 +40,7 @@ FC_INLINE void stddev_step(stddev_state *s, const double *in, double *out, int c
 #define STDDEV_AHEAD(s, bytes) fc_moments_ahead(&(s)->moments, (s)->mem, bytes)
 
 FC_STREAM(stddev, stddev_state, 1, 1, stddev_step, STDDEV_GAP, STDDEV_AHEAD)
-FC_KERNEL(stddev, "pf", 1, 1);
+FC_KERNEL(stddev, "pf", 1, 1, FC_NAN_SHOWN);
 
 /* ---- bbands ---- */
 
@@ -118,4 +118,4 @@ FC_INLINE void bbands_bar(bbands_state *s, const double *in, double *out, int co
 }
 
 FC_STREAM_WITH(bbands, bbands_state, 1, 3, bbands_bar, STDDEV_AHEAD)
-FC_KERNEL(bbands, "pffm", 1, 3);
+FC_KERNEL(bbands, "pffm", 1, 3, FC_NAN_SHOWN);

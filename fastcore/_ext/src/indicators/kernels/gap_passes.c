@@ -6,55 +6,57 @@
 #include "indicators/kernels/bits.h"
 #include "indicators/kernels/stages.h"
 
-/* Bit l: whether all inputs at bar i + l are finite. A finite number times 0 is 0. */
-FC_INLINE unsigned bits_of_eight(const double *const *in, int n_in, ptrdiff_t i) {
-    v4 zero = v4_zero(), low = v4_mul(v4_load(in[0] + i), zero), high = v4_mul(v4_load(in[0] + i + 4), zero);
-    for (int j = 1; j < n_in; j++) {
-        low = v4_add(low, v4_mul(v4_load(in[j] + i), zero));
-        high = v4_add(high, v4_mul(v4_load(in[j] + i + 4), zero));
-    }
-    return (unsigned)v4_equal_bits(low, zero) | (unsigned)v4_equal_bits(high, zero) << 4;
-}
-
-static unsigned bits_of_few(const double *const *in, int n_in, ptrdiff_t i, int bars) {
-    unsigned bits = 0;
-    for (int l = 0; l < bars; l++) {
-        double check = 0.0;
-        for (int j = 0; j < n_in; j++) {
-            check += in[j][i + l] * 0.0;
-        }
-        bits |= (unsigned)(check == 0.0) << l;
-    }
-    return bits;
-}
-
 FC_INLINE void move_eight(const double *x, double *out) {
     v4 low = v4_load(x), high = v4_load(x + 4);
     v4_store(out, low);
     v4_store(out + 4, high);
 }
 
+/* What is 0 where all inputs at bars from the i-th on are finite, else NaN. A finite number times 0 is 0. */
+FC_INLINE v4 lacks_of(const double *const *in, int n_in, ptrdiff_t i) {
+    v4 lacks = v4_note(v4_zero(), v4_load(in[0] + i));
+    for (int j = 1; j < n_in; j++) {
+        lacks = v4_note(lacks, v4_load(in[j] + i));
+    }
+    return lacks;
+}
+
 /* The bits of up to 64 bars from the i-th on. */
 FC_INLINE uint64_t bits_of_word(const double *const *in, int n_in, ptrdiff_t i, ptrdiff_t bars) {
+    const v4 zero = v4_zero();
     uint64_t word = 0;
     ptrdiff_t l = 0;
     for (; l + 8 <= bars; l += 8) {
-        word |= (uint64_t)bits_of_eight(in, n_in, i + l) << l;
+        int low = v4_equal_bits(lacks_of(in, n_in, i + l), zero),
+            high = v4_equal_bits(lacks_of(in, n_in, i + l + 4), zero);
+        word |= (uint64_t)(unsigned)(low | high << 4) << l;
     }
-    return l < bars ? word | (uint64_t)bits_of_few(in, n_in, i + l, (int)(bars - l)) << l : word;
+    for (; l < bars; l++) {
+        double lacks = 0.0;
+        for (int j = 0; j < n_in; j++) {
+            lacks += in[j][i + l] * 0.0;
+        }
+        word |= (uint64_t)(lacks == 0.0) << l;
+    }
+    return word;
 }
 
 FC_INLINE ptrdiff_t find_of(const double *const *in, int n_in, ptrdiff_t n, uint64_t *there) {
-    ptrdiff_t found = 0;
-    for (ptrdiff_t i = 0; i < n; i += 64) {
-        there[i >> 6] = bits_of_word(in, n_in, i, n - i < 64 ? n - i : 64);
+    ptrdiff_t found = 0, i = 0;
+    for (; i + 64 <= n; i += 64) {
+        there[i >> 6] = bits_of_word(in, n_in, i, 64);
+        found += fc_bit_count(there[i >> 6]);
+    }
+    if (i < n) {
+        there[i >> 6] = bits_of_word(in, n_in, i, n - i);
         found += fc_bit_count(there[i >> 6]);
     }
     return found;
 }
 
 static ptrdiff_t find(const double *const *in, int n_in, ptrdiff_t n, uint64_t *there) {
-    return n_in == 1 ? find_of(in, 1, n, there) : find_of(in, n_in, n, there);
+    const double *three[3] = {in[0], in[n_in > 1], in[n_in > 2 ? 2 : 0]}; /* the first one again: as it is */
+    return n_in == 1 ? find_of(in, 1, n, there) : n_in <= 3 ? find_of(three, 3, n, there) : find_of(in, n_in, n, there);
 }
 
 FC_INLINE unsigned eight_of(const uint64_t *there, ptrdiff_t i) { return (unsigned)(there[i >> 6] >> (i & 63)) & 0xff; }
@@ -143,22 +145,28 @@ static void blank(double *x, const uint64_t *there, ptrdiff_t n, ptrdiff_t after
     }
 }
 
+/* The further one, or `found` where x is NaN. */
+FC_INLINE v4 further(const double *x, v4 found) { return v4_max(v4_abs(v4_load(x)), found); }
+
 static int any_beyond(const double *x, ptrdiff_t n, double most) {
-    v4 found[4], one = v4_all(1.0), largest = v4_all(most);
+    v4 a = v4_zero(), b = a, c = a, d = a, e = a, f = a, g = a, h = a; /* not an array, which would be in memory */
     ptrdiff_t i = 0;
     int few = 0;
-    for (int l = 0; l < 4; l++) {
-        found[l] = v4_zero();
-    }
-    for (; i + 16 <= n; i += 16) {
-        for (int l = 0; l < 4; l++) {
-            found[l] = v4_add(found[l], v4_if_gt(v4_abs(v4_load(x + i + 4 * l)), largest, one));
-        }
+    for (; i + 32 <= n; i += 32) {
+        a = further(x + i, a);
+        b = further(x + i + 4, b);
+        c = further(x + i + 8, c);
+        d = further(x + i + 12, d);
+        e = further(x + i + 16, e);
+        f = further(x + i + 20, f);
+        g = further(x + i + 24, g);
+        h = further(x + i + 28, h);
     }
     for (; i < n; i++) {
         few |= fabs(x[i]) > most;
     }
-    return few || !v4_clean(v4_add(v4_add(found[0], found[1]), v4_add(found[2], found[3])));
+    a = v4_max(v4_max(v4_max(a, b), v4_max(c, d)), v4_max(v4_max(e, f), v4_max(g, h)));
+    return few || !v4_clean(v4_if_gt(a, v4_all(most), v4_all(INFINITY)));
 }
 
 const fc_gap_passes FC(gap_passes) = {find, fill, pack, unpack, spread, blank, any_beyond};

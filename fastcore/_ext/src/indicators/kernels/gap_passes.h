@@ -8,6 +8,9 @@
 /* Words of bits for n bars: bit i & 63 of word i >> 6 is bar i's. The last word's other bits are 0. */
 #define FC_WORDS(n) (((n) + 63) / 64)
 
+/* Windows let NaN through where no value is further from 0 than that: nothing overflows before a result. */
+#define FC_MODERATE 0x1p100
+
 typedef struct {
     /* Finds the bars at which all inputs are finite; returns how many. */
     ptrdiff_t (*find)(const double *const *in, int n_in, ptrdiff_t n, uint64_t *there);

@@ -23,10 +23,15 @@ typedef enum {
     FC_MIXED /* stages of both kinds, or of others: the streaming form decides */
 } fc_policy;
 
+/* What becomes of NaN in windows, whatever is returned then: nothing is said of it; it changes no result but those whose
+ * window has it; and makes all of these NaN. */
+typedef enum { FC_NAN_ANYHOW, FC_NAN_CONFINED, FC_NAN_SHOWN } fc_nan;
+
 typedef struct fc_kernel {
     const char *name;
     const char *par; /* kind of each parameter: p period, f factor, m moving average type */
     int n_in, n_out;
+    fc_nan nan; /* in batch under the policy FC_WINDOW */
 
     fc_policy (*policy)(const double *par);
     ptrdiff_t (*lookback)(const double *par);

@@ -147,4 +147,4 @@ FC_INLINE void rsi_step(rsi_state *s, const double *in, double *out, int commit)
 }
 
 FC_STREAM(rsi, rsi_state, 1, 1, rsi_step, FC_SKIP, FC_NO_MORE)
-FC_KERNEL(rsi, "p", 1, 1);
+FC_KERNEL(rsi, "p", 1, 1, FC_NAN_ANYHOW);

@@ -42,7 +42,7 @@ static int extremum_valid(const double *par, const void *state) {
 #define min_init extremum_init
 #define min_valid extremum_valid
 EXTREMUM(min)
-FC_KERNEL(min, "p", 1, 1);
+FC_KERNEL(min, "p", 1, 1, FC_NAN_CONFINED);
 
 #define max_policy fc_by_window
 #define max_lookback extremum_lookback
@@ -51,7 +51,7 @@ FC_KERNEL(min, "p", 1, 1);
 #define max_init extremum_init
 #define max_valid extremum_valid
 EXTREMUM(max)
-FC_KERNEL(max, "p", 1, 1);
+FC_KERNEL(max, "p", 1, 1, FC_NAN_CONFINED);
 
 /* ---- atr ---- */
 
@@ -135,7 +135,7 @@ FC_INLINE void atr_step(atr_state *s, const double *in, double *out, int commit)
 }
 
 FC_STREAM(atr, atr_state, 3, 1, atr_step, FC_SKIP, FC_NO_MORE)
-FC_KERNEL(atr, "p", 3, 1);
+FC_KERNEL(atr, "p", 3, 1, FC_NAN_ANYHOW);
 
 /* ---- supertrend: what the operators of its definition give, in one pass ---- */
 
@@ -345,7 +345,7 @@ FC_INLINE void supertrend_step(supertrend_state *s, const double *in, double *ou
 }
 
 FC_STREAM(supertrend, supertrend_state, 3, 2, supertrend_step, FC_SKIP, FC_NO_MORE)
-FC_KERNEL(supertrend, "pf", 3, 2);
+FC_KERNEL(supertrend, "pf", 3, 2, FC_NAN_ANYHOW);
 
 /* ---- stoch ---- */
 
@@ -408,11 +408,12 @@ static int stoch_batch(const double *par, const double *const *in, double *const
     for (ptrdiff_t i = 0; i < f - 1; i++) {
         bad1 += in[2][i] - in[2][i];
     }
-    if (missed || !v4_clean(bad) || bad1 != 0.0) {
+    missed |= !v4_clean(bad) || bad1 != 0.0;
+    if (missed && stoch_policy(par) != FC_WINDOW) {
         return 1;
     }
     ptrdiff_t second = f + k - 2; /* the first bar of slowk */
-    missed = smooth(fast + f - 1, n - f + 1, par[1], par[2], out[0] + f - 1, rest);
+    missed |= smooth(fast + f - 1, n - f + 1, par[1], par[2], out[0] + f - 1, rest);
     missed |= smooth(out[0] + second, n - second, par[3], par[4], out[1] + second, rest);
     fc_missing(out[0], first);
     fc_missing(out[1], first);
@@ -478,4 +479,4 @@ FC_INLINE void stoch_ahead(const stoch_state *s, ptrdiff_t bytes) {
 }
 
 FC_STREAM_WITH(stoch, stoch_state, 3, 2, stoch_bar, stoch_ahead)
-FC_KERNEL(stoch, "ppmpm", 3, 2);
+FC_KERNEL(stoch, "ppmpm", 3, 2, FC_NAN_CONFINED);

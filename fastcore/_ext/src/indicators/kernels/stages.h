@@ -392,10 +392,11 @@ FC_INLINE double fc_push_ema(fc_ema *s, double x, int commit) { return x + fc_pu
         }                                                                                                              \
     }
 
-#define FC_KERNEL(name, par, n_in, n_out)                                                                              \
+#define FC_KERNEL(name, par, n_in, n_out, nan)                                                                         \
     const fc_kernel FC(kernel_##name) = {                                                                              \
-        #name,        par,         n_in,        n_out,        name##_policy, name##_lookback, name##_scratch,          \
-        name##_batch, name##_size, name##_init, name##_valid, name##_run,    name##_one,      name##_many}
+        #name,          par,          n_in,        n_out,       nan,          name##_policy, name##_lookback,          \
+        name##_scratch, name##_batch, name##_size, name##_init, name##_valid, name##_run,    name##_one,               \
+        name##_many}
 
 FC_INLINE fc_policy fc_by_window(const double *par) {
     (void)par;

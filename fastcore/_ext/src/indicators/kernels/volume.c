@@ -70,7 +70,7 @@ FC_INLINE void obv_step(obv_state *s, const double *in, double *out, int commit)
 }
 
 FC_STREAM(obv, obv_state, 2, 1, obv_step, FC_SKIP, FC_NO_MORE)
-FC_KERNEL(obv, "", 2, 1);
+FC_KERNEL(obv, "", 2, 1, FC_NAN_ANYHOW);
 
 /* ---- vwap: from the first bar on; it stays where it was, at first at 0, while the volume does not exceed 0 ---- */
 
@@ -159,4 +159,4 @@ FC_INLINE void vwap_step(vwap_state *s, const double *in, double *out, int commi
 }
 
 FC_STREAM(vwap, vwap_state, 4, 1, vwap_step, FC_SKIP, FC_NO_MORE)
-FC_KERNEL(vwap, "", 4, 1);
+FC_KERNEL(vwap, "", 4, 1, FC_NAN_ANYHOW);

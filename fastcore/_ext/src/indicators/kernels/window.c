@@ -166,10 +166,8 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
                     to[t] = OP1(fold, tail[t]);                                                                        \
                 }                                                                                                      \
             }                                                                                                          \
-            if (!v4_clean(bad) || bad1 != 0.0)                                                                         \
-                return 1;                                                                                              \
         }                                                                                                              \
-        return !(v4_clean(bad) && FC(all_finite)(x, w - 1));                                                           \
+        return !(v4_clean(bad) && bad1 == 0.0 && FC(all_finite)(x, w - 1));                                            \
     }
 
 ROLL(roll_max, v4_max, FC_GREATER, v4_max_scan, v4_max_scan_back, -INFINITY)

@@ -286,6 +286,7 @@ FC_INLINE double since_push(const double *par, since_state *s, double x, int com
                                            .kind = FC_LOOK_BACK,                                                       \
                                            .lag = window_lag,                                                          \
                                            .scratch = since_scratch,                                                   \
+                                           .nan = FC_NAN_CONFINED,                                                     \
                                            .block = op##_block,                                                        \
                                            .carry = sizeof(held_carry),                                                \
                                            .begin = since_begin,                                                       \

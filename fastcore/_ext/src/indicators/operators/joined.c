@@ -82,11 +82,11 @@ FC_INLINE double share_of(VALUES) {
 }
 
 JOINED(distance, "", 2, 3, distance_of, NULL);
-JOINED(where_greater, "", 4, 0, where_greater_of, NULL);
+JOINED(where_greater, "", 4, FC_CHOOSES, where_greater_of, NULL);
 LOOP(surplus_of_differences, "", 4, surplus_of_differences_of)
 static const fc_taking surplus_taking[] = {{{"sub", "sub"}, surplus_of_differences_block, NULL},
                                            {{NULL, NULL}, NULL, NULL}};
-JOINED(surplus, "", 2, 0, surplus_of, surplus_taking);
+JOINED(surplus, "", 2, FC_CHOOSES, surplus_of, surplus_taking);
 JOINED(within, "f", 3, 3, within_of, NULL);
 JOINED(share, "", 2, 1, share_of, NULL);
 JOINED(money_flow, "", 4, 15, money_flow_of, NULL);

@@ -334,7 +334,7 @@ static FC_NOINLINE void lines_across(const double *par, const weights *k, const 
                                            .kind = FC_LOOK_BACK,                                                       \
                                            .lag = window_lag,                                                          \
                                            .scratch = lines_scratch,                                                   \
-                                           .spreads = 1,                                                               \
+                                           .nan = FC_NAN_SHOWN,                                                        \
                                            .block = op##_block,                                                        \
                                            .step = op##_step,                                                          \
                                            .size = lines_size,                                                         \

@@ -94,6 +94,7 @@
     const double *d = in + 3
 #define STRICTLY 15 /* in all inputs */
 #define LOOSELY 0
+#define CHOOSING FC_CHOOSES
 #define WITH const double number = par[0]
 
 #define UNARY(op, strict, RESULT) MAP(op, "", 1, strict, LOAD1, STEP1, RESULT)
@@ -145,7 +146,7 @@ UNARY(abs, STRICTLY, fabs(a[i]));
 UNARY(sqrt, STRICTLY, sqrt(a[i]));
 UNARY(floor, STRICTLY, floor(a[i]));
 UNARY(ceil, STRICTLY, ceil(a[i]));
-UNARY(sign, LOOSELY, sign_of(a[i]));
+UNARY(sign, CHOOSING, sign_of(a[i]));
 NUMBER(add_number, STRICTLY, a[i] + number);
 NUMBER(subtract_from, STRICTLY, number - a[i]);
 MAP(sum_over, "f", 2, STRICTLY, LOAD2; OVER, STEP2; OVER, QUOTIENT(a[i] + b[i]));
@@ -174,11 +175,11 @@ BINARY(add, STRICTLY, a[i] + b[i]);
 BINARY(sub, STRICTLY, a[i] - b[i]);
 BINARY(mul, STRICTLY, a[i] * b[i]);
 BINARY(div, LOOSELY, a[i] / b[i]);
-BINARY(greatest, LOOSELY, greatest_of(a[i], b[i]));
-BINARY(least, LOOSELY, least_of(a[i], b[i]));
-BINARY(gt, LOOSELY, greater_of(a[i], b[i]));
-BINARY(ge, LOOSELY, not_less_of(a[i], b[i]));
-BINARY(eq, LOOSELY, equal_of(a[i], b[i]));
+BINARY(greatest, CHOOSING, greatest_of(a[i], b[i]));
+BINARY(least, CHOOSING, least_of(a[i], b[i]));
+BINARY(gt, CHOOSING, greater_of(a[i], b[i]));
+BINARY(ge, CHOOSING, not_less_of(a[i], b[i]));
+BINARY(eq, CHOOSING, equal_of(a[i], b[i]));
 BINARY(there, LOOSELY, there_of(a[i], b[i]));
 MAP(constant, "f", 0, STRICTLY, WITH, WITH, number);
 #define WITH_BY                                                                                                        \
@@ -193,7 +194,7 @@ LOOP(scaled_ratio, LOAD2; WITH_BY, ratio_of(a[i], b[i], number) * by)
 TAKES(scaled_ratio_takes, "sub", scaled_ratio_of_difference);
 ROW(scaled_ratio, "ff", 2, 1, STEP2; WITH_BY, ratio_of(a[i], b[i], number) * by, scaled_ratio_takes);
 MAP(true_range, "", 3, 7, LOAD3, STEP3, true_range_of(a[i], b[i], c[i]));
-MAP(where, "", 3, LOOSELY, LOAD3, STEP3, chosen(a[i], b[i], c[i]));
+MAP(where, "", 3, CHOOSING, LOAD3, STEP3, chosen(a[i], b[i], c[i]));
 
 /* ---- functions by arithmetic, for arguments in their range, else by the library; FLAT: by that in vectors too ---- */
 

@@ -18,6 +18,7 @@
 #define FC_OP_PAR 9
 #define FC_NOT_FINITE UINT64_C(0x7FF0000000000000) /* the exponent: that of NaN too */
 #define FC_INFINITE UINT64_C(0x7FFFFFFFFFFFFFFF)
+#define FC_CHOOSES 16 /* results are values that are given, or small numbers: infinite only where an input is */
 #define FC_SPREADING 288 /* bars: hardly any wider window lacks none where bars are missing here and there */
 #define FC_CHAIN 6 /* averages of a chain at most */
 
@@ -59,11 +60,9 @@ typedef struct fc_operator {
                2), f number */
     int n_in;
     fc_kind kind;
-    unsigned char strict; /* of a map, bit j: no result is finite where input j is not */
+    unsigned char strict; /* of a map, bit j: no result is finite where input j is not; and FC_CHOOSES */
     unsigned char declines; /* whether block declines by itself when an input is not finite */
-    /* Of a window up to FC_SPREADING bars: whether block goes on to the end where its input has NaN, and makes NaN of the
-     * results whose window has one, and of no other. */
-    unsigned char spreads;
+    fc_nan nan; /* in block of a window, up to FC_SPREADING bars */
     ptrdiff_t (*lag)(const double *par); /* bars of its inputs before the first result; NULL: none */
     ptrdiff_t (*scratch)(const double *par); /* doubles that block needs; NULL: none */
     /* n results, out[0] that of the bar at in[j][0]; a window reads from in[j][-lag] on. 1 if it declines, 0 if done. */

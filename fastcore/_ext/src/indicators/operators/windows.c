@@ -53,7 +53,7 @@ const fc_operator FC(operator_lag) = {.name = "lag",
 
 /* ---- what rolls: block by a function over whole series, which finds what is not finite itself ---- */
 
-#define ROLL(op, roll, SPREADS, SIZE, INIT, VALID, GAP, ROWS)                                                          \
+#define ROLL(op, roll, NAN_THERE, SIZE, INIT, VALID, GAP, ROWS)                                                        \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         ptrdiff_t lag = (ptrdiff_t)par[0] - 1;                                                                         \
@@ -68,7 +68,7 @@ const fc_operator FC(operator_lag) = {.name = "lag",
                                            .scratch = window_scratch,                                                  \
                                            .block = op##_block,                                                        \
                                            .declines = 1,                                                              \
-                                           .spreads = SPREADS,                                                         \
+                                           .nan = NAN_THERE,                                                           \
                                            .step = op##_step,                                                          \
                                            .size = SIZE,                                                               \
                                            .init = INIT,                                                               \
@@ -128,10 +128,10 @@ SUMS_ACROSS(sum, 0)
 SUMS_ACROSS(mean, 0)
 SUMS_ACROSS(variance, 1)
 SUMS_ACROSS(deviation, 1)
-ROLL(sum, FC(roll_sum), 1, sums_size, sums_init, sums_valid, sums_gap, sums_rows);
-ROLL(mean, FC(roll_mean), 1, sums_size, sums_init, sums_valid, sums_gap, sums_rows);
-ROLL(variance, FC(roll_variance), 1, moments_size, sums_init, sums_valid, moments_gap, moments_rows);
-ROLL(deviation, roll_deviation, 1, moments_size, sums_init, sums_valid, moments_gap, moments_rows);
+ROLL(sum, FC(roll_sum), FC_NAN_SHOWN, sums_size, sums_init, sums_valid, sums_gap, sums_rows);
+ROLL(mean, FC(roll_mean), FC_NAN_SHOWN, sums_size, sums_init, sums_valid, sums_gap, sums_rows);
+ROLL(variance, FC(roll_variance), FC_NAN_SHOWN, moments_size, sums_init, sums_valid, moments_gap, moments_rows);
+ROLL(deviation, roll_deviation, FC_NAN_SHOWN, moments_size, sums_init, sums_valid, moments_gap, moments_rows);
 
 /* ---- extremes ---- */
 
@@ -165,5 +165,5 @@ EXTREME_STEP(highest, fc_push_max)
 EXTREME_STEP(lowest, fc_push_min)
 EXTREME_ACROSS(highest)
 EXTREME_ACROSS(lowest)
-ROLL(highest, FC(roll_max), 0, extreme_size, extreme_init, extreme_valid, extreme_gap, extreme_rows);
-ROLL(lowest, FC(roll_min), 0, extreme_size, extreme_init, extreme_valid, extreme_gap, extreme_rows);
+ROLL(highest, FC(roll_max), FC_NAN_CONFINED, extreme_size, extreme_init, extreme_valid, extreme_gap, extreme_rows);
+ROLL(lowest, FC(roll_min), FC_NAN_CONFINED, extreme_size, extreme_init, extreme_valid, extreme_gap, extreme_rows);
