@@ -47,6 +47,13 @@ def _money_flow(high: Any, low: Any, close: Any, volume: Any) -> Any:
     return np.where(np.isfinite(part) & np.isfinite(volume), flow, np.nan)
 
 
+def _true_move(high: Any, low: Any, close: Any, before: Any) -> Any:
+    fall = np.where(close < before, close - np.maximum(high, before), 0.0)
+    move = np.where(close > before, close - np.minimum(low, before), fall)
+    there = np.isfinite(high) & np.isfinite(low) & np.isfinite(close) & ~np.isnan(before)
+    return np.where(there, np.where(np.isposinf(before), 0.0, move), np.nan)
+
+
 def _balance(open: Any, high: Any, low: Any, close: Any) -> Any:
     spread, part = high - low, close - open
     share = np.where(spread > 0.0, part / np.where(spread > 0.0, spread, 1.0), 0.0)
@@ -108,6 +115,7 @@ MAPS: Mapping[str, Callable[..., Any]] = {
     "within": _within,
     "true_range": _true_range,
     "money_flow": _money_flow,
+    "true_move": _true_move,
     "balance": _balance,
     "adaptive_rate": _adaptive_rate,
     "sum_over": lambda x, y, number: (x + y) / number,

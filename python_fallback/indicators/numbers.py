@@ -65,6 +65,14 @@ def _money_flow(high: float, low: float, close: float, volume: float) -> float:
     return part / spread * volume if spread > 0.0 else 0.0
 
 
+def _true_move(high: float, low: float, close: float, before: float) -> float:
+    if not (_finite(high) and _finite(low) and _finite(close)) or before != before:
+        return _nan
+    if close > before:
+        return close - (low if low < before else before)
+    return close - (high if high > before else before) if close < before < _infinity else 0.0
+
+
 def _balance(open: float, high: float, low: float, close: float) -> float:
     spread, part = high - low, close - open
     if not (_finite(part) and _finite(spread)):
@@ -140,6 +148,7 @@ NUMBERS: Mapping[str, Callable[..., Callable[..., float]]] = {
     "within": lambda by: lambda x, low, high: _ratio(x - low, high - low, 0.0) * by,
     "true_range": lambda: _true_range,
     "money_flow": lambda: _money_flow,
+    "true_move": lambda: _true_move,
     "balance": lambda: _balance,
     "adaptive_rate": _adaptive_rate,
     "sum_over": lambda number: lambda x, y: _over(x + y, number),

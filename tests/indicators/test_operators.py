@@ -251,6 +251,7 @@ def test_functions_of_one_number(core: Any, name: str) -> None:
         ("within", (100.0,), lambda x, low, high: (x - low) / (high - low) * 100.0 if high != low else 0.0),
         ("true_range", (), lambda high, low, c: max(high - low, abs(high - c), abs(low - c))),
         ("money_flow", (), lambda top, low, c, v: ((c - low) - (top - c)) / (top - low) * v if top > low else 0.0),
+        ("true_move", (), lambda top, low, c, b: c - min(low, b) if c > b else c - max(top, b) if c < b else 0.0),
         ("balance", (), lambda first, top, low, last: (last - first) / (top - low) if top > low else 0.0),
         ("sum_over", (4.0,), lambda x, y: (x + y) / 4.0),
         ("sum_over", (3.0,), lambda x, y: (x + y) / 3.0),

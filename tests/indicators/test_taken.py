@@ -31,6 +31,11 @@ CASES: dict[str, Callable[..., tuple[Any, tuple[Any, ...]]]] = {
     "total of what is there at first": lambda o, a, b, c: (o.total(o.previous(a, 5.0) * b), (o.previous(a, 5.0) * b,)),
     "surplus": pressure,
     "one of two": lambda o, a, b, c: (o.ratio(a - b, c) + o.total(a - b), (a - b,)),
+    "greatest": lambda o, a, b, c: (o.greatest(b - c, o.greatest(a, b), c), (o.greatest(a, b),)),
+    "least of what is made so": lambda o, a, b, c: (
+        o.least(o.least(o.least(a + b, a - b), b + c), o.least(a + c, b)),
+        (o.least(a + c, b),),
+    ),
     "previous": lambda o, a, b, c: (
         o.where(a > o.previous(a, np.inf), b, o.previous(c, 7.0)),
         (o.previous(a, np.inf),),

@@ -83,6 +83,7 @@ _TABLE = (
     Operator("within", "map", 3, 1, ("by:number",), _none),
     Operator("true_range", "map", 3, 1, (), _none),
     Operator("money_flow", "map", 4, 1, (), _none),
+    Operator("true_move", "map", 4, 1, (), _none),
     Operator("balance", "map", 4, 1, (), _none),
     Operator("sum_over", "map", 2, 1, ("number:number",), _none),
     Operator("sum_of_three_over", "map", 3, 1, ("number:number", "weight:number"), _none),

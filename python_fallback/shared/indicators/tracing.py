@@ -104,6 +104,11 @@ class Operators:
         """The volume, weighed by where in the bar's range the close is: -1 to 1."""
         return self.node("money_flow", high, low, close, volume)
 
+    def true_move(self, high: Any, low: Any, close: Any, before: Any) -> Value:
+        """How far the close has come since the close before it: from the low or that close, the lower one, where it
+        rose, from the high or that close, the higher one, where it fell, else 0; also where that close is infinite."""
+        return self.node("true_move", high, low, close, before)
+
     def balance(self, open: Any, high: Any, low: Any, close: Any) -> Value:
         """How far a bar has come from its open to its close, as a share of its range; 0 without a range."""
         return self.node("balance", open, high, low, close)

@@ -14,7 +14,6 @@
 #define FC_COLD __attribute__((noinline, cold))
 #define FC_PREFETCH(address) __builtin_prefetch(address)
 #define FC_PREFETCH_TO_WRITE(address) __builtin_prefetch((address), 1)
-#define FC_PREFETCH_LATER(address) __builtin_prefetch((address), 0, 2) /* past the innermost cache */
 #else
 #define FC_LIKELY(x) (x)
 #define FC_UNLIKELY(x) (x)
@@ -28,7 +27,6 @@
 #define FC_COLD FC_NOINLINE
 #define FC_PREFETCH(address) ((void)(address))
 #define FC_PREFETCH_TO_WRITE(address) ((void)(address))
-#define FC_PREFETCH_LATER(address) ((void)(address))
 #endif
 
 #if defined(_MSC_VER) && !defined(__clang__)

@@ -210,6 +210,7 @@ static void set_places(fc_program *p) {
         int in[FC_OP_IN], n_in = fc_program_reads(p, k, in);
         node->n_in = (unsigned char)n_in;
         node->idle = value->earlier >= 0 || value->taken;
+        p->busy += !node->idle;
         node->block = node->takes ? node->takes->block : node->op->block;
         node->checked = node->takes ? node->takes->checked : node->op->checked;
         node->once = node->constant && value->slot >= 0;

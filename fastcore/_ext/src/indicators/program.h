@@ -59,6 +59,7 @@ typedef struct {
     double par[FC_MAX_PAR];
 
     int n_nodes, n_values, n_slots;
+    int busy; /* nodes that have something to do in a batch */
     fc_node *nodes;
     fc_value *values;
     int tile_slots;     /* how many slots the length of tiles goes by */

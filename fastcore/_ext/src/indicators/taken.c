@@ -12,15 +12,15 @@ static int reads_start(const fc_program *p, const fc_node *node) {
     return found;
 }
 
-/* Whether the first inputs of a node are made by the operators that `taking` does the work of. A recurrence then begins at
- * the same bar as by itself, and so has the same digits. */
+/* Whether the first inputs of a node are made by the operators that `taking` does the work of, and which do that of no
+ * others. A recurrence then begins at the same bar as by itself, and so has the same digits. */
 static int fits(const fc_program *p, const fc_node *node, const fc_taking *taking) {
     for (int j = 0; j < 2; j++) {
         if (taking->of[j]) {
             int v = node->in[j];
             const fc_value *value = p->values + v;
             if (v < p->n_in || value->output >= 0 || value->earlier >= 0 ||
-                !fc_node_is(p->nodes + (v - p->n_in), taking->of[j]) ||
+                !fc_node_is(p->nodes + (v - p->n_in), taking->of[j]) || p->nodes[v - p->n_in].takes ||
                 (node->op->kind != FC_MAP && reads_start(p, p->nodes + (v - p->n_in)))) {
                 return 0;
             }

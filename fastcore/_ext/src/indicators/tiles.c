@@ -10,10 +10,9 @@
 #define TILE 512
 #define TILE_ROOM 4096 /* doubles in all slots: tiles of programs with few slots are longer */
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
-/* Programs of so many nodes and series have time to fetch the next tile meanwhile, where it is far; others would wait for
- * it. */
-#define FETCH_NODES 12
-#define FETCH_SERIES 3
+/* Programs of so many busy nodes and series fetch the next tile meanwhile, where it is far; others would wait for it. */
+#define FETCH_NODES 3
+#define FETCH_SERIES 2
 
 /* Whether NaN is let through, and results made missing that lack a bar and do not show it by themselves. */
 static int blanks(const fc_program *p) { return p->through == FC_BLANKED && !p->exact; }
@@ -229,15 +228,16 @@ FC_INLINE void fetch_next(const tiles *t, int k, ptrdiff_t bars) {
     for (int j = 0; j < p->n_in + p->n_out; j++) {
         const double *series = t->place[j];
         for (ptrdiff_t i = from; i < to; i += 8) {
-            FC_PREFETCH_LATER(series + i);
+            FC_PREFETCH(series + i);
         }
     }
 }
 
 static int run_tile(tiles *t) {
     const fc_program *p = t->p;
-    int fetches = t->remote && p->n_nodes >= FETCH_NODES && p->n_in + p->n_out >= FETCH_SERIES && t->end < t->n;
-    ptrdiff_t part = fetches ? ((t->end - t->begin) / p->n_nodes + 8) & ~(ptrdiff_t)7 : 0; /* whole cache lines */
+    int fetches = t->remote && p->busy >= FETCH_NODES && p->n_in + p->n_out >= FETCH_SERIES && t->end < t->n;
+    ptrdiff_t part = fetches ? ((t->end - t->begin) / p->busy + 8) & ~(ptrdiff_t)7 : 0; /* whole cache lines */
+    int fetched = 0;
     if (t->through && look_through(t)) {
         return 1;
     }
@@ -251,8 +251,8 @@ static int run_tile(tiles *t) {
     const fc_chain *chain = p->chains, *end = chain + p->n_chains;
     for (int k = 0; k < p->n_nodes; k++) {
         int chained = chain < end && k == chain->node && !t->through;
-        if (fetches) {
-            fetch_next(t, k, part);
+        if (fetches && !p->nodes[k].idle) {
+            fetch_next(t, fetched++, part);
         }
         if (chained ? run_chain(t, chain) : run_node(t, k, t->begin, t->end)) {
             return 1;

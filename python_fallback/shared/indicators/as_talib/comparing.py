@@ -153,6 +153,12 @@ class Comparing(Spoiling):
             others = self.plain("where", price, 0.0, others)
         return self.masked(found, others)
 
+    def _at_true_move(self, values: Sequence[Value], masks: Masks) -> Value:
+        high, low, close, before = values
+        fall = close - self.greatest(high, before)
+        move = self.where(close > before, close - self.least(low, before), self.where(close < before, fall, 0.0))
+        return self.where(before < math.inf, move, 0.0)
+
     def _at_smooth(self, values: Sequence[Value], masks: Masks, period: float, keep: float) -> Value:
         found, mask = self.plain("smooth", *values, params=(period, keep)), self.either(masks)
         return self.masked(found, mask if mask is None or (self._copies and period == 1) else self.ever(mask))

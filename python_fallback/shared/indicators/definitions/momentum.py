@@ -267,10 +267,7 @@ def vortex(o: Operators, high: Value, low: Value, close: Value, timeperiod: int)
 
 
 def wad(o: Operators, high: Value, low: Value, close: Value) -> Value:
-    before = o.previous(close, math.inf)
-    fall = close - o.greatest(high, before)
-    change = o.where(close > before, close - o.least(low, before), o.where(close < before, fall, 0.0))
-    return o.total(o.where(before < math.inf, change, 0.0))
+    return o.total(o.true_move(high, low, close, o.previous(close, math.inf)))
 
 
 def _moves(o: Operators, high: Value, low: Value) -> tuple[Value, Value]:

@@ -31,8 +31,7 @@ def avgdev(o: Operators, real: Value, timeperiod: int) -> Value:
 def ha(o: Operators, open: Value, high: Value, low: Value, close: Value) -> tuple[Value, ...]:
     haclose = o.node("sum_of_four_over", open, high, low, close, params=(4.0,))
     before = o.previous(haclose, math.inf)
-    rate = o.where(before < math.inf, 0.5, 0.0)
-    haopen = o.follow(o.where(rate > 0.0, before, 0.0), rate, (open + close) / 2.0)
+    haopen = o.smooth(o.where(before < math.inf, before, (open + close) / 2.0), 1, 0.5)
     return haopen, o.greatest(high, haopen, haclose), o.least(low, haopen, haclose), haclose
 
 

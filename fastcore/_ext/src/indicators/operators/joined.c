@@ -66,6 +66,12 @@ FC_INLINE double balance_of(VALUES) {
     UNUSED(par);
     return x + ((part - part) + (spread - spread));
 }
+FC_INLINE double true_move_of(VALUES) {
+    double roof = a > d ? a : d, floor = b < d ? b : d, rise = c > d ? c - floor : 0.0, x = c < d ? c - roof : rise;
+    double move = d < INFINITY ? x : 0.0, none = (a - a) + (b - b) + (c - c);
+    UNUSED(par);
+    return d != d ? d : move + none;
+}
 FC_INLINE double adaptive_rate_of(VALUES) {
     double move = a - b, share = fabs(move) / c, none = move != move ? move : 1.0;
     double within = c != 0.0 ? share : none, efficiency = c <= move ? 1.0 : within;
@@ -91,4 +97,5 @@ JOINED(within, "f", 3, 3, within_of, NULL);
 JOINED(share, "", 2, 1, share_of, NULL);
 JOINED(money_flow, "", 4, 15, money_flow_of, NULL);
 JOINED(balance, "", 4, 15, balance_of, NULL);
+JOINED(true_move, "", 4, 7, true_move_of, NULL);
 JOINED(adaptive_rate, "ff", 3, 0, adaptive_rate_of, NULL);

@@ -51,6 +51,7 @@
     X(within)                                                                                                          \
     X(true_range)                                                                                                      \
     X(money_flow)                                                                                                      \
+    X(true_move)                                                                                                       \
     X(balance)                                                                                                         \
     X(adaptive_rate)                                                                                                   \
     X(lag)                                                                                                             \

@@ -27,7 +27,7 @@
         }                                                                                                              \
         return found != 0;                                                                                             \
     }
-#define LOOPS(op, LOAD, RESULT)                                                                                        \
+#define ONE_LOOP(op, LOAD, RESULT)                                                                                     \
     static int op##_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,  \
                           double *scratch) {                                                                           \
         BLOCK_HEAD;                                                                                                    \
@@ -35,7 +35,9 @@
         for (ptrdiff_t i = 0; i < n; i++)                                                                              \
             out[i] = (RESULT);                                                                                         \
         return 0;                                                                                                      \
-    }                                                                                                                  \
+    }
+#define LOOPS(op, LOAD, RESULT)                                                                                        \
+    ONE_LOOP(op, LOAD, RESULT)                                                                                         \
     CHECKED(static, op, LOAD, RESULT)
 /* One loop for both, where quotients take most of the time. */
 #define LOOP(op, LOAD, RESULT)                                                                                         \
@@ -62,7 +64,7 @@
                                            .n_in = inputs,                                                             \
                                            .kind = FC_MAP,                                                             \
                                            .strict = STRICTLY,                                                         \
-                                           .checked = STRICTLY ? op##_checked : NULL,                                  \
+                                           .checked = (STRICTLY) & 15 ? op##_checked : NULL,                           \
                                            .block = op##_block,                                                        \
                                            .taking = TAKING,                                                           \
                                            .step = op##_step}
@@ -175,8 +177,14 @@ BINARY(add, STRICTLY, a[i] + b[i]);
 BINARY(sub, STRICTLY, a[i] - b[i]);
 BINARY(mul, STRICTLY, a[i] * b[i]);
 BINARY(div, LOOSELY, a[i] / b[i]);
-BINARY(greatest, CHOOSING, greatest_of(a[i], b[i]));
-BINARY(least, CHOOSING, least_of(a[i], b[i]));
+/* Of two, and where the second of these is made so, of three. */
+#define EXTREME(op, of)                                                                                                \
+    ONE_LOOP(op##_of_three, LOAD3, of(a[i], of(b[i], c[i])))                                                           \
+    LOOPS(op, LOAD2, of(a[i], b[i]))                                                                                   \
+    static const fc_taking op##_takes[] = {{{NULL, #op}, op##_of_three_block, NULL}, {{NULL, NULL}, NULL, NULL}};      \
+    ROW(op, "", 2, CHOOSING, STEP2, of(a[i], b[i]), op##_takes)
+EXTREME(greatest, greatest_of);
+EXTREME(least, least_of);
 BINARY(gt, CHOOSING, greater_of(a[i], b[i]));
 BINARY(ge, CHOOSING, not_less_of(a[i], b[i]));
 BINARY(eq, CHOOSING, equal_of(a[i], b[i]));
