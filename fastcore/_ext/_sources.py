@@ -46,9 +46,9 @@ EXTENSIONS: dict[str, Sources] = {
         "indicators.pyx",
         *_in(
             "indicators",
-            "across.c batch.c board.c chains.c cpu.c function.c function_object.c gaps.c incomplete.c live.c merge.c "
-            "operators.c plan.c present.c program.c program_object.c result_pool.c shown.c sorted.c sums_of.c taken.c "
-            "threads.c tiles.c",
+            "across.c batch.c board.c chains.c cpu.c function.c function_object.c gaps.c incomplete.c layers.c live.c "
+            "merge.c operators.c plan.c present.c program.c program_object.c result_pool.c shown.c sorted.c sums_of.c "
+            "taken.c threads.c tiles.c",
         ),
         *_in(
             "indicators",
@@ -56,8 +56,8 @@ EXTENSIONS: dict[str, Sources] = {
         ),
         *_in(
             "indicators",
-            "incomplete.h live.h merge.h plan.h plan.pxi present.h program.h program_object.h result_pool.h "
-            "sorted.h sums_of.h threads.h waves.c waves.h",
+            "incomplete.h layers.h live.h merge.h plan.h plan.pxi present.h program.h program_object.h result_pool.h "
+            "room.h sorted.h sums_of.h threads.h waves.c waves.h",
         ),
         *_in("indicators/kernels", "bits.h blocks.h gap_passes.h kernel.h list.h overlapping.h stages.h vec.h"),
         *_in(

@@ -58,6 +58,23 @@ def test_several_outputs_have_names(ta: ModuleType) -> None:
     assert_allclose(result.lower, low.rolling(7).min() - spread, rtol=1e-12)
 
 
+@indicators.indicator(outputs=("root", "move"))
+def root(o: Any, close: Any) -> Any:
+    return o.map("sqrt", close - 100.0), close - o.lag(close, 1)
+
+
+def test_a_result_that_is_no_number_takes_the_others_of_its_bar_along(ta: ModuleType) -> None:
+    close = BARS["close"]
+    below = close < 100.0
+    assert 0 < below.sum() < len(close)
+    found = root(close)
+    assert np.flatnonzero(np.isnan(found.move)).tolist() == np.flatnonzero(below | (np.arange(len(close)) < 1)).tolist()
+    assert_array_equal(np.isnan(found.root), np.isnan(found.move))
+    live = root().live()
+    for price, *expected in zip(close, found.root, found.move):
+        assert_array_equal(tuple(live.update(price)), expected)
+
+
 def test_live_plan_and_board(ta: ModuleType) -> None:
     whole = force(BARS["close"], BARS["volume"], 13)
     live = force.live()

@@ -233,6 +233,14 @@ def test_places_begin_again_after_a_gap_and_bars_are_counted_through_it() -> Non
     assert_array_equal(places(real), [live.update(x) for x in real.tolist()])
 
 
+def test_a_window_of_one_bar_lacks_that_bar(ta: ModuleType) -> None:
+    for bars in (20, 5_000):
+        real = walk(bars)["real"]
+        real[[3, bars - 5]] = np.nan
+        for function in (ta.var, ta.sma, ta.wma, ta.median):
+            assert np.flatnonzero(np.isnan(function(real, 1))).tolist() == [3, bars - 5], function.__name__
+
+
 @in_turn("case", [*DEFAULTS, *PROGRAM_DEFAULTS])
 def test_a_long_series_with_many_gaps_is_what_its_bars_give_in_turn(case: Case) -> None:
     """Many bars are taken otherwise where some are missing near the end, and where one is infinite, or far from all."""

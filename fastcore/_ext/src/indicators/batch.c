@@ -1,6 +1,7 @@
 #include "indicators/batch.h"
 #include "indicators/gaps.h"
 #include "indicators/incomplete.h"
+#include "indicators/layers.h"
 #include "indicators/threads.h"
 
 #include <stdlib.h>
@@ -42,7 +43,10 @@ static void from_bar(const double *const *in, int n_in, double *const *out, int 
 
 /* Each node in its own way with what is missing. */
 static int by_nodes(const task *t, const double *const *in, double *const *out, ptrdiff_t n, ptrdiff_t origin) {
-    int failed = t->program->kernel ? 1 : fc_program_gaps(t->program, in, out, n, origin);
+    int failed = t->program->n_layers ? fc_program_layered(t->program, in, out, n) : 1;
+    if (failed > 0 && !t->program->kernel) {
+        failed = fc_program_gaps(t->program, in, out, n, origin);
+    }
     return failed > 0 ? by_steps(t, in, out, n, origin) : failed;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "indicators/gap_bits.h"
+#include "indicators/room.h"
 
 #define TILE 1024
 #define TILE_MOST 8192 /* grown so far so that looking back costs little */
@@ -69,7 +70,7 @@ static void close_gaps(gaps *g) {
     free(g->values);
     free(g->windows);
     free(g->bits);
-    free(g->memory);
+    fc_room_give(g->memory);
 }
 
 static int open_gaps(gaps *g, const fc_program *p, ptrdiff_t n) {
@@ -90,7 +91,7 @@ static int open_gaps(gaps *g, const fc_program *p, ptrdiff_t n) {
         g->values[v].back = g->values[v].back ? g->values[v].back : 1;
         room += g->values[v].back + 3 * pitch;
     }
-    g->memory = malloc((size_t)(room + FC_OP_IN * pitch) * sizeof(double) + 2 * FC_LINE);
+    g->memory = fc_room_take((size_t)(room + FC_OP_IN * pitch) * sizeof(double) + 2 * FC_LINE);
     if (!g->memory) {
         return -1;
     }

@@ -1,4 +1,5 @@
 #include "indicators/incomplete.h"
+#include "indicators/room.h"
 
 #include <stdlib.h>
 
@@ -19,7 +20,7 @@ static int open_copies(copies *c, ptrdiff_t n) {
 
 static void close_copies(copies *c) {
     free(c->there);
-    free(c->memory);
+    fc_room_give(c->memory);
 }
 
 /* Makes that room unless there is some; -1 without memory. */
@@ -31,7 +32,7 @@ static int open_series(copies *c, int n_in, ptrdiff_t n) {
         return -1;
     }
     size_t pitch = (size_t)n + SPARE;
-    double *at = c->memory = malloc((size_t)n_in * pitch * sizeof(double));
+    double *at = c->memory = fc_room_take((size_t)n_in * pitch * sizeof(double));
     for (int j = 0; at && j < n_in; j++, at += pitch) {
         c->series[j] = at;
     }

@@ -1,4 +1,5 @@
 #include "indicators/program.h"
+#include "indicators/layers.h"
 
 #include <stdlib.h>
 
@@ -64,6 +65,7 @@ void fc_program_free(fc_program *p) {
         free(p->shown);
         free(p->watched);
         free(p->chains);
+        fc_program_free_layers(p);
         free(p);
     }
 }
@@ -257,7 +259,7 @@ int fc_program_finish(fc_program *p) {
         return -1;
     }
     set_places(p);
-    return 0;
+    return fc_program_set_layers(p);
 }
 
 /* ---- bar by bar ---- */

@@ -48,6 +48,8 @@ typedef struct {
     int taken; /* whether all that read it do the work of its node: it is nowhere in a batch */
 } fc_value;
 
+typedef struct fc_layer fc_layer; /* see layers.h */
+
 typedef struct {
     char name[48]; /* cut off after that */
     int n_in, n_out;
@@ -80,6 +82,8 @@ typedef struct {
     size_t carry; /* bytes of what a batch keeps from tile to tile */
     int n_chains;
     fc_chain *chains; /* in the order of their nodes */
+    int n_layers; /* 0 unless windows and recurrences follow each other and it can be run in layers */
+    fc_layer *layers;
     ptrdiff_t scratch, longest; /* doubles that one operator needs at most; the longest look back */
     ptrdiff_t many; /* bars that an operator is best given at a time; 0: any number */
 } fc_program;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #endif
 #include "indicators/result_pool.h"
+#include "indicators/room.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -133,6 +134,9 @@ static void room_free(void *Py_UNUSED(ctx), void *data, size_t Py_UNUSED(size)) 
         }
     }
 }
+
+void *fc_room_take(size_t bytes) { return room_malloc(NULL, bytes); }
+void fc_room_give(void *room) { room_free(NULL, room, 0); }
 
 static void *room_calloc(void *ctx, size_t number, size_t size) {
     if (size && number > SIZE_MAX / size) {

@@ -52,10 +52,11 @@ static int has_windows(const fc_program *p, ptrdiff_t *divided) {
         for (int j = 0; j < node->op->n_in; j++) {
             *result |= divided[node->in[j]];
         }
-        if (!(map ? strict || !*result : fc_is_lag(node) || is_window(node))) {
+        int shows = node->op->nan == FC_NAN_SHOWN || !*result;
+        if (!(map ? strict || !*result : fc_is_lag(node) ? !*result : is_window(node) && shows)) {
             return 0;
         }
-        *result |= map && !strict && !(node->op->strict & FC_CHOOSES);
+        *result |= map && (node->op->strict & FC_INVENTS || !(strict || node->op->strict & FC_CHOOSES));
         windows |= is_window(node);
     }
     return windows;
@@ -125,6 +126,24 @@ static int reaches_all(const fc_program *p, int j, ptrdiff_t *low, ptrdiff_t *hi
     return all;
 }
 
+/* Whether one of several results may be NaN although all bars are there, so that the others are looked at for it. */
+static int invents(const fc_program *p, ptrdiff_t *may) {
+    int found = 0;
+    memset(may, 0, (size_t)p->n_values * sizeof(*may));
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        ptrdiff_t *result = may + p->n_in + k;
+        *result = node->op->kind == FC_COUNT || node->op->strict & FC_INVENTS;
+        for (int j = 0; j < node->op->n_in; j++) {
+            *result |= may[node->in[j]];
+        }
+    }
+    for (int j = 0; j < p->n_out && p->n_out > 1; j++) {
+        found |= may[p->outputs[j]] != 0;
+    }
+    return found;
+}
+
 /* Sets `through`: of a program of maps alone whose only output is made of all inputs, and of one of maps and of inputs some
  * bars before. */
 static void set_through(fc_program *p, ptrdiff_t *used) {
@@ -135,7 +154,7 @@ static void set_through(fc_program *p, ptrdiff_t *used) {
         const fc_node *node = p->nodes + k;
         int map = is_map(node);
         all &= map;
-        maps &= map || (fc_is_lag(node) && node->in[0] < p->n_in);
+        maps &= map || (node->op->kind == FC_LOOK_BACK && fc_is_lag(node) && node->in[0] < p->n_in);
         for (int j = 0; j < node->op->n_in; j++) {
             used[node->in[j]] |= used[p->n_in + k];
         }
@@ -146,6 +165,9 @@ static void set_through(fc_program *p, ptrdiff_t *used) {
     }
     p->windowed = !maps && p->policy == FC_WINDOW && has_windows(p, used);
     p->through = p->windowed ? FC_BLANKED : !maps ? 0 : !all ? FC_BLANKED : shown ? FC_RESULTS : FC_INPUTS;
+    if (invents(p, used)) {
+        p->windowed = p->through = 0;
+    }
     p->looks = p->through == FC_INPUTS;
     p->exact = p->windowed;
     for (int j = 0; j < p->n_in && p->exact; j++) {
@@ -173,6 +195,9 @@ int fc_program_set_shown(fc_program *p) {
             memcpy(shown, more, (size_t)p->n_values * sizeof(ptrdiff_t));
             p->watched[j] = 1;
         }
+    }
+    if (invents(p, more)) {
+        memset(p->watched, 1, (size_t)p->n_out);
     }
     for (int k = 0; k < p->n_nodes; k++) {
         int output = p->values[p->n_in + k].output;

@@ -260,7 +260,7 @@ FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const momen
     v4 inverse = v4_all(inverse1), bad = v4_zero();
     ptrdiff_t i = w - 1;
     for (; i + 4 <= n; i += 4) {
-        v4 base = v4_load(x + i), sum = apart4(base, base, kind), squares = v4_zero();
+        v4 base = v4_load(x + i), sum = apart4(base, base, kind), squares = kind > SUM ? sum : v4_zero(); /* 0 or NaN */
         bad = v4_note(bad, base);
         for (ptrdiff_t j = 1; j < w; j++) {
             v4 d = apart4(v4_load(x + i - j), base, kind);
@@ -272,7 +272,7 @@ FC_INLINE int moments_few(const double *x, ptrdiff_t n, ptrdiff_t w, const momen
         put4(o, i, base, sum, squares, inverse, kind);
     }
     for (; i < n; i++) {
-        double base = x[i], sum = apart1(base, base, kind), squares = 0.0;
+        double base = x[i], sum = apart1(base, base, kind), squares = kind > SUM ? sum : 0.0;
         bad1 += base - base;
         for (ptrdiff_t j = 1; j < w; j++) {
             double d = apart1(x[i - j], base, kind);

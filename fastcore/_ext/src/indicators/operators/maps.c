@@ -97,6 +97,7 @@
 #define STRICTLY 15 /* in all inputs */
 #define LOOSELY 0
 #define CHOOSING FC_CHOOSES
+#define INVENTIVE (STRICTLY | FC_INVENTS)
 #define WITH const double number = par[0]
 
 #define UNARY(op, strict, RESULT) MAP(op, "", 1, strict, LOAD1, STEP1, RESULT)
@@ -145,7 +146,7 @@ FC_INLINE double inverse_of(double number) {
 UNARY(copy, STRICTLY, a[i]);
 UNARY(neg, STRICTLY, -a[i]);
 UNARY(abs, STRICTLY, fabs(a[i]));
-UNARY(sqrt, STRICTLY, sqrt(a[i]));
+UNARY(sqrt, INVENTIVE, sqrt(a[i]));
 UNARY(floor, STRICTLY, floor(a[i]));
 UNARY(ceil, STRICTLY, ceil(a[i]));
 UNARY(sign, CHOOSING, sign_of(a[i]));
@@ -172,11 +173,11 @@ MAP(combine_two, "ff", 2, STRICTLY, LOAD2; WEIGHTS2, STEP2; WEIGHTS2, a[i] * wa 
 MAP(combine_three, "fff", 3, STRICTLY, LOAD3; WEIGHTS3, STEP3; WEIGHTS3, a[i] * wa + b[i] * wb + c[i] * wc);
 MAP(combine_four, "ffff", 4, STRICTLY, LOAD4; WEIGHTS4, STEP4; WEIGHTS4, a[i] * wa + b[i] * wb + c[i] * wc + d[i] * wd);
 
-NUMBER(divide, LOOSELY, number / a[i]);
+NUMBER(divide, FC_INVENTS, number / a[i]);
 BINARY(add, STRICTLY, a[i] + b[i]);
 BINARY(sub, STRICTLY, a[i] - b[i]);
 BINARY(mul, STRICTLY, a[i] * b[i]);
-BINARY(div, LOOSELY, a[i] / b[i]);
+BINARY(div, FC_INVENTS, a[i] / b[i]);
 /* Of two, and where the second of these is made so, of three. */
 #define EXTREME(op, of)                                                                                                \
     ONE_LOOP(op##_of_three, LOAD3, of(a[i], of(b[i], c[i])))                                                           \
@@ -188,7 +189,7 @@ EXTREME(least, least_of);
 BINARY(gt, CHOOSING, greater_of(a[i], b[i]));
 BINARY(ge, CHOOSING, not_less_of(a[i], b[i]));
 BINARY(eq, CHOOSING, equal_of(a[i], b[i]));
-BINARY(there, LOOSELY, there_of(a[i], b[i]));
+BINARY(there, FC_INVENTS, there_of(a[i], b[i]));
 MAP(constant, "f", 0, STRICTLY, WITH, WITH, number);
 #define WITH_BY                                                                                                        \
     WITH;                                                                                                              \
@@ -247,15 +248,15 @@ static FC_NOINLINE void one_by_one(double (*at)(double), const double *a, double
     const fc_operator FC(operator_##op) = {                                                                            \
         .name = #op, .par = "", .n_in = 1, .kind = FC_MAP, .strict = STRICTLY, .block = op##_block, .step = op##_step}
 
-FUNCTION(exp, LOOSELY, FC_IN_EXP, fc_exp, exp, NEVER);
-FUNCTION(ln, STRICTLY, FC_IN_LN, fc_ln, log, NEVER);
-FUNCTION(log10, STRICTLY, FC_IN_LOG10, fc_log10, log10, NEVER);
+FUNCTION(exp, FC_INVENTS, FC_IN_EXP, fc_exp, exp, NEVER);
+FUNCTION(ln, INVENTIVE, FC_IN_LN, fc_ln, log, NEVER);
+FUNCTION(log10, INVENTIVE, FC_IN_LOG10, fc_log10, log10, NEVER);
 FUNCTION(sin, STRICTLY, FC_IN_SIN, fc_sin, sin, NEVER);
 FUNCTION(cos, STRICTLY, FC_IN_COS, fc_cos, cos, NEVER);
 FUNCTION(tan, STRICTLY, FC_IN_TAN, fc_tan, tan, NEVER);
-FUNCTION(asin, STRICTLY, FC_IN_ASIN, fc_asin, asin, NEVER);
-FUNCTION(acos, STRICTLY, FC_IN_ACOS, fc_acos, acos, NEVER);
+FUNCTION(asin, INVENTIVE, FC_IN_ASIN, fc_asin, asin, NEVER);
+FUNCTION(acos, INVENTIVE, FC_IN_ACOS, fc_acos, acos, NEVER);
 FUNCTION(atan, LOOSELY, FC_IN_ATAN, fc_atan, atan, NEVER);
-FUNCTION(sinh, STRICTLY, FC_IN_SINH, fc_sinh, sinh, NEVER);
-FUNCTION(cosh, STRICTLY, FC_IN_COSH, fc_cosh, cosh, NEVER);
+FUNCTION(sinh, INVENTIVE, FC_IN_SINH, fc_sinh, sinh, NEVER);
+FUNCTION(cosh, INVENTIVE, FC_IN_COSH, fc_cosh, cosh, NEVER);
 FUNCTION(tanh, LOOSELY, FC_IN_TANH, fc_tanh, fc_flat_tanh, FC_FLAT_TANH);

@@ -19,6 +19,7 @@
 #define FC_NOT_FINITE UINT64_C(0x7FF0000000000000) /* the exponent: that of NaN too */
 #define FC_INFINITE UINT64_C(0x7FFFFFFFFFFFFFFF)
 #define FC_CHOOSES 16 /* results are values that are given, or small numbers: infinite only where an input is */
+#define FC_INVENTS 32 /* a result may be NaN, or infinite, of which NaN is made then, where all inputs are moderate */
 #define FC_SPREADING 288 /* bars: hardly any wider window lacks none where bars are missing here and there */
 #define FC_CHAIN 6 /* averages of a chain at most */
 
@@ -60,7 +61,7 @@ typedef struct fc_operator {
                2), f number */
     int n_in;
     fc_kind kind;
-    unsigned char strict; /* of a map, bit j: no result is finite where input j is not; and FC_CHOOSES */
+    unsigned char strict; /* of a map, bit j: no result is finite where input j is not; FC_CHOOSES, FC_INVENTS */
     unsigned char declines; /* whether block declines by itself when an input is not finite */
     fc_nan nan; /* in block of a window, up to FC_SPREADING bars */
     ptrdiff_t (*lag)(const double *par); /* bars of its inputs before the first result; NULL: none */

@@ -344,7 +344,7 @@ static void smooth_begin(const double *par, void *carry) {
     FC(decay_init)(&s->average.decay, par[1], par[1]);
 }
 
-/* Takes bars until the average is seeded, at out[i]; returns how many it took. */
+/* Takes bars until the average is seeded, at out[i]; returns how many it took, or -1 if one is not finite. */
 static ptrdiff_t seed(fc_smooth_carry *s, const double *x, double *out, ptrdiff_t n, int apart) {
     ptrdiff_t i = 0, period = (ptrdiff_t)s->start.period;
     if (s->start.seen == 0 && n >= period) { /* as below */
@@ -364,6 +364,9 @@ static ptrdiff_t seed(fc_smooth_carry *s, const double *x, double *out, ptrdiff_
         i = 0;
     }
     for (; i < n && s->start.seen < s->start.period; i++) {
+        if (!fc_finite(x[i])) {
+            return -1;
+        }
         double distance = fc_push_apart(&s->start, x[i], 1);
         out[i] = apart ? distance : x[i] + distance;
         s->average.before = x[i];
@@ -383,7 +386,7 @@ static int smooth_block(const double *par, void *carry, const double *const *in,
     (void)par;
     (void)scratch;
     ptrdiff_t i = seed(s, in[0], out, n, 0);
-    return i < n ? FC(average_run)(&s->average, in[0] + i, out + i, n - i) : bad_seed(s);
+    return i < 0 || (i < n ? FC(average_run)(&s->average, in[0] + i, out + i, n - i) : bad_seed(s));
 }
 
 static int apart_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
@@ -392,7 +395,7 @@ static int apart_block(const double *par, void *carry, const double *const *in, 
     (void)par;
     (void)scratch;
     ptrdiff_t i = seed(s, in[0], out, n, 1);
-    return i < n ? FC(apart_run)(&s->average, in[0] + i, out + i, n - i) : bad_seed(s);
+    return i < 0 || (i < n ? FC(apart_run)(&s->average, in[0] + i, out + i, n - i) : bad_seed(s));
 }
 
 #define SMOOTHING(op, CHAIN)                                                                                           \

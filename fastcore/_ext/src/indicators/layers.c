@@ -1,0 +1,353 @@
+#include "indicators/layers.h"
+
+#include <stdlib.h>
+
+#include "indicators/gap_bits.h"
+#include "indicators/incomplete.h"
+#include "indicators/room.h"
+
+#define NO_LAYER (-1) /* of a constant, which each layer has that reads it */
+
+typedef struct {
+    int layer;
+    ptrdiff_t first, reach; /* the bar of its first value, and so many bars after a missing one that lack it */
+} place;
+
+/* What all values share that a layer takes from before it. */
+typedef struct {
+    ptrdiff_t first, reach;
+} base;
+
+static base base_of(const fc_program *p, const place *at, const fc_node *node, const base *bases, int layer) {
+    base found = {0, 0};
+    for (int j = 0; j < node->op->n_in; j++) {
+        int v = node->in[j];
+        base one = at[v].layer == layer && v >= p->n_in ? bases[v] : (base){at[v].first, at[v].reach};
+        found.first = one.first > found.first ? one.first : found.first;
+        found.reach = one.reach > found.reach ? one.reach : found.reach;
+    }
+    return found;
+}
+
+/* Places all values; returns how many layers there are, or 0 if a node fits in none. Layers of windows have even numbers. */
+static int place_values(const fc_program *p, place *at) {
+    int layers = 0;
+    for (int v = 0; v < p->n_in; v++) {
+        at[v] = (place){0, 0, 0};
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        const fc_node *node = p->nodes + k;
+        place *made = at + p->n_in + k;
+        int window = node->op->kind == FC_LOOK_BACK;
+        if (node->op->kind == FC_COUNT || fc_is_held(node) || (window && !node->op->nan && !fc_is_lag(node))) {
+            return 0;
+        }
+        *made = (place){node->constant ? NO_LAYER : 0, node->first, 0};
+        for (int j = 0; j < node->op->n_in; j++) {
+            const place *of = at + node->in[j];
+            made->layer = of->layer > made->layer ? of->layer : made->layer;
+            made->reach = of->reach > made->reach ? of->reach : made->reach;
+        }
+        made->layer += !node->constant && node->op->kind != FC_MAP && (made->layer & 1) == window;
+        made->reach += window ? fc_lag_of(node) : 0;
+        layers = made->layer >= layers ? made->layer + 1 : layers;
+    }
+    return layers;
+}
+
+/* Without windows of the inputs, their maps belong to what recurs. */
+static void skip_maps(const fc_program *p, place *at) {
+    int windows = 0;
+    for (int k = 0; k < p->n_nodes; k++) {
+        windows |= at[p->n_in + k].layer == 0 && p->nodes[k].op->kind == FC_LOOK_BACK;
+    }
+    for (int v = 0; v < p->n_values && !windows; v++) {
+        at[v].layer += v >= p->n_in && at[v].layer == 0;
+    }
+}
+
+/* ---- the program of a layer ---- */
+
+typedef struct {
+    const fc_program *p;
+    const place *at;
+    int layer, last; /* the last one of all */
+    int *number; /* of each value, that in the layer's program; -1 if it has it not */
+    fc_layer *made;
+} maker;
+
+static int is_read_later(const maker *m, int v) {
+    int found = 0;
+    for (int k = 0; k < m->p->n_nodes; k++) {
+        for (int j = 0; j < m->p->nodes[k].op->n_in; j++) {
+            found |= m->p->nodes[k].in[j] == v && m->at[m->p->n_in + k].layer != m->layer;
+        }
+    }
+    return found;
+}
+
+/* Whether a node is in the layer's program: a constant, if a node of the layer reads it. */
+static int belongs(const maker *m, int k) {
+    int found = m->at[m->p->n_in + k].layer == m->layer;
+    for (int i = k + 1; i < m->p->n_nodes && m->p->nodes[k].constant; i++) {
+        for (int j = 0; j < m->p->nodes[i].op->n_in; j++) {
+            found |= m->p->nodes[i].in[j] == m->p->n_in + k && m->at[m->p->n_in + i].layer == m->layer;
+        }
+    }
+    return found;
+}
+
+/* Counts what the program takes from before, and its nodes, and gives them numbers; returns the nodes, or 0 if it takes or
+ * makes too much. */
+static int count_parts(maker *m, int *n_in, int *n_out) {
+    const fc_program *p = m->p;
+    int nodes = 0;
+    *n_in = *n_out = 0;
+    for (int v = 0; v < p->n_values; v++) {
+        m->number[v] = -1;
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        for (int j = 0; j < p->nodes[k].op->n_in && belongs(m, k); j++) {
+            int v = p->nodes[k].in[j];
+            if (m->number[v] < 0 && (v < p->n_in || !(m->at[v].layer == m->layer || m->at[v].layer == NO_LAYER))) {
+                if (*n_in == FC_MAX_IN) {
+                    return 0;
+                }
+                m->made->in[*n_in] = v;
+                m->number[v] = (*n_in)++;
+            }
+        }
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        if (belongs(m, k)) {
+            int v = p->n_in + k;
+            m->number[v] = *n_in + nodes++;
+            if (m->layer < m->last && m->at[v].layer == m->layer && is_read_later(m, v)) {
+                if (*n_out == FC_MAX_OUT) {
+                    return 0;
+                }
+                m->made->out[(*n_out)++] = v;
+            }
+        }
+    }
+    for (int j = 0; j < p->n_out && m->layer == m->last; j++) {
+        m->made->out[(*n_out)++] = p->outputs[j];
+    }
+    return *n_in && *n_out ? nodes : 0;
+}
+
+/* Whether no layer reads a value of windows but the next one, of recurrences: it may take more bars from it, if its nodes
+ * lack those anyway. */
+static int is_joined(const maker *m, int v) {
+    int joined = !(m->layer & 1) && m->layer < m->last;
+    for (int k = 0; k < m->p->n_nodes; k++) {
+        for (int j = 0; j < m->p->nodes[k].op->n_in; j++) {
+            int layer = m->at[m->p->n_in + k].layer;
+            joined &= m->p->nodes[k].in[j] != v || layer == m->layer || layer == m->layer + 1;
+        }
+    }
+    return joined;
+}
+
+/* Whether missing bars of the layer's nodes are those that its program would find: all nodes of recurrences have the same,
+ * and the results of windows lack as many bars as its program looks back. */
+static int agrees(const maker *m, base *bases) {
+    const fc_program *p = m->p, *made = m->made->program;
+    base all = {0, 0};
+    int same = made->policy == (m->layer & 1 ? FC_RECURRENCE : FC_WINDOW) && (m->layer & 1 || made->through);
+    for (int j = 0; j < made->n_in; j++) {
+        const place *of = m->at + m->made->in[j];
+        all.first = of->first > all.first ? of->first : all.first;
+        all.reach = of->reach > all.reach ? of->reach : all.reach;
+    }
+    for (int k = 0; k < p->n_nodes; k++) {
+        if (m->at[p->n_in + k].layer == m->layer && m->layer & 1) {
+            bases[p->n_in + k] = base_of(p, m->at, p->nodes + k, bases, m->layer);
+            same &= bases[p->n_in + k].first == all.first && bases[p->n_in + k].reach == all.reach;
+        }
+    }
+    ptrdiff_t reach = 0;
+    for (int j = 0; j < made->n_out; j++) {
+        const place *of = m->at + m->made->out[j];
+        ptrdiff_t late = made->lookback - (of->first - all.first);
+        ptrdiff_t short_by = m->layer & 1 ? 0 : made->lookback - (of->reach - all.reach);
+        reach = of->reach - all.reach > reach ? of->reach - all.reach : reach;
+        m->made->widens |= late != 0 || short_by != 0;
+        same &= m->layer == m->last /* whose results lack what any lacks */
+                || (late == 0 && short_by == 0) || (short_by >= 0 && is_joined(m, m->made->out[j]));
+    }
+    m->made->first = all.first + made->lookback;
+    m->made->reach = all.reach + reach;
+    const fc_layer *before = m->made > p->layers ? m->made - 1 : NULL;
+    if (before && before->widens) {
+        same &= all.first >= before->first && all.reach >= before->reach;
+    }
+    return same && (m->layer & 1 || reach == made->lookback);
+}
+
+/* Whether all recurrences of the layer's program depend on all its inputs. */
+static int is_joint(const fc_program *p) {
+    unsigned *inputs = calloc((size_t)p->n_values, sizeof(*inputs)), all = (1u << p->n_in) - 1;
+    int joint = inputs != NULL;
+    for (int v = 0; v < p->n_values && inputs; v++) {
+        inputs[v] = v < p->n_in ? 1u << v : 0;
+        for (int j = 0; v >= p->n_in && j < p->nodes[v - p->n_in].op->n_in; j++) {
+            inputs[v] |= inputs[p->nodes[v - p->n_in].in[j]];
+        }
+        joint &= v < p->n_in || p->nodes[v - p->n_in].op->kind != FC_REMEMBER || inputs[v] == all;
+    }
+    free(inputs);
+    return joint;
+}
+
+/* Makes the program; 0 if the layer cannot be one, -1 without memory. */
+static int make_layer(maker *m, base *bases) {
+    const fc_program *p = m->p;
+    int n_in, n_out, nodes = count_parts(m, &n_in, &n_out);
+    fc_program *made = nodes ? fc_program_new(p->name, n_in, nodes, n_out) : NULL;
+    if (!made) {
+        return nodes ? -1 : 0;
+    }
+    m->made->program = made;
+    for (int k = 0, i = 0; k < p->n_nodes; k++) {
+        if (m->number[p->n_in + k] >= n_in) {
+            fc_node *node = made->nodes + i++;
+            node->op = p->nodes[k].op;
+            memcpy(node->par, p->nodes[k].par, sizeof(node->par));
+            for (int j = 0; j < node->op->n_in; j++) {
+                node->in[j] = m->number[p->nodes[k].in[j]];
+            }
+        }
+    }
+    for (int j = 0; j < n_out; j++) {
+        made->outputs[j] = m->number[m->made->out[j]];
+    }
+    if (fc_program_finish(made)) {
+        return -1;
+    }
+    m->made->joint = is_joint(made);
+    return agrees(m, bases);
+}
+
+void fc_program_free_layers(fc_program *p) {
+    for (int l = 0; l < p->n_layers; l++) {
+        fc_program_free(p->layers[l].program);
+    }
+    free(p->layers);
+    p->layers = NULL;
+    p->n_layers = 0;
+}
+
+/* Whether a layer reads all inputs, or a value that lacks what any of them lacks. */
+static int takes_all(const fc_program *p, const fc_layer *layer) {
+    int found = 0, n_in = layer->program->n_in;
+    for (int j = 0; j < n_in; j++) {
+        found += layer->in[j] < p->n_in;
+    }
+    return found == p->n_in || found < n_in;
+}
+
+int fc_program_set_layers(fc_program *p) {
+    if (p->policy != FC_MIXED || p->n_in > FC_MAX_IN || p->n_out > FC_MAX_OUT) {
+        return 0;
+    }
+    size_t values = (size_t)p->n_values;
+    place *at = calloc(values, sizeof(*at));
+    base *bases = calloc(values, sizeof(*bases));
+    int *number = calloc(values, sizeof(*number)), layers = at ? place_values(p, at) : 0, made = at && bases && number;
+    p->layers = calloc((size_t)layers + 1, sizeof(*p->layers));
+    if (!made || !p->layers) {
+        made = -1;
+        layers = 0;
+    } else {
+        skip_maps(p, at);
+        for (int j = 0; j < p->n_out; j++) {
+            made &= at[p->outputs[j]].layer == layers - 1;
+        }
+    }
+    for (int layer = 0; layer < layers && made > 0; layer++) {
+        maker m = {p, at, layer, layers - 1, number, p->layers + p->n_layers};
+        int empty = 1;
+        for (int v = p->n_in; v < p->n_values; v++) {
+            empty &= at[v].layer != layer;
+        }
+        if (!empty) {
+            p->n_layers++;
+            made = make_layer(&m, bases);
+            made = made > 0 ? takes_all(p, m.made) : made;
+        }
+    }
+    if (made <= 0 || p->n_layers < 2) {
+        fc_program_free_layers(p);
+    }
+    free(at);
+    free(bases);
+    free(number);
+    return made < 0 ? -1 : 0;
+}
+
+/* ---- carried out ---- */
+
+/* Whether each input of a layer of recurrences has the bars that all have: what lacks more than its windows' bars, as a
+ * quotient may, would take others along. */
+static int have_the_same(const fc_program *p, const double *const *in, ptrdiff_t n, uint64_t *there) {
+    const fc_gap_passes *pass = fc_isa_used()->gaps;
+    ptrdiff_t all = pass->find(in, p->n_in, n, there);
+    int same = 1;
+    for (int j = 0; j < p->n_in; j++) {
+        same &= pass->find(in + j, 1, n, there) == all;
+    }
+    return same;
+}
+
+static int run_layer(const fc_layer *layer, const double **in, double **out, ptrdiff_t n, double *scratch,
+                     uint64_t *there) {
+    const fc_program *p = layer->program;
+    ptrdiff_t first = fc_first_complete(in, p->n_in, 0, n);
+    ptrdiff_t none = n - first > p->lookback ? first : n;
+    for (int j = 0; j < p->n_out; j++) {
+        fc_missing(out[j], none);
+        out[j] += first;
+    }
+    for (int j = 0; j < p->n_in; j++) {
+        in[j] += first;
+    }
+    if (none == n) {
+        return 0;
+    }
+    if (p->policy == FC_WINDOW) {
+        return fc_program_through(p, in, out, n - first, scratch);
+    }
+    int same = layer->joint || have_the_same(p, in, n - first, there);
+    return !same || fc_program_packed(p, in, out, n - first, scratch);
+}
+
+int fc_program_layered(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n) {
+    ptrdiff_t crossing = 0, most = 0;
+    for (int l = 0; l < p->n_layers; l++) {
+        ptrdiff_t need = fc_program_scratch(p->layers[l].program, n);
+        most = need > most ? need : most;
+        crossing += l < p->n_layers - 1 ? p->layers[l].program->n_out : 0;
+    }
+    double **at = calloc((size_t)p->n_values, sizeof(*at));
+    double *memory = fc_room_take((size_t)(crossing * n + FC_WORDS(n) + most) * sizeof(double) + FC_LINE),
+           *next = memory;
+    int failed = at && memory ? 0 : -1;
+    for (int l = 0; l < p->n_layers && !failed; l++) {
+        const fc_layer *layer = p->layers + l;
+        const double *from[FC_MAX_IN];
+        double *to[FC_MAX_OUT];
+        for (int j = 0; j < layer->program->n_in; j++) {
+            from[j] = layer->in[j] < p->n_in ? in[layer->in[j]] : at[layer->in[j]];
+        }
+        for (int j = 0; j < layer->program->n_out; j++) {
+            to[j] = l < p->n_layers - 1 ? (at[layer->out[j]] = next) : out[j];
+            next += l < p->n_layers - 1 ? n : 0;
+        }
+        double *last = memory + crossing * n;
+        failed = run_layer(layer, from, to, n, fc_on_line(last + FC_WORDS(n)), (uint64_t *)(void *)last);
+    }
+    free(at);
+    fc_room_give(memory);
+    return failed;
+}

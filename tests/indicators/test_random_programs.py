@@ -1,0 +1,107 @@
+"""Programs of operators at random, on series with missing bars: whole series give what their bars give one by one.
+
+What turns on the last digits of a value, as ranks, comparisons and divisors do, is an input of the program.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastcore.dispatch import backends
+from python_fallback.shared.indicators import Node, Program
+from python_fallback.shared.indicators.operators import OPERATORS
+from python_fallback.shared.indicators.program import pruned
+from tests.conftest import PURE_ONLY
+from tests.indicators.arrays import assert_allclose
+
+PROGRAMS = {"compiled": 400, "python": 40}  # of a test; bars of the pure twin take long
+TESTS = 4
+OF_ONE = ("abs", "neg", "sqrt", "copy", "tanh", "ln", "atan")
+OF_TWO = ("add", "sub", "mul", "greatest", "least", "distance", "there")
+OF_WINDOW = ("sum", "mean", "highest", "lowest", "variance", "deviation", "weighted", "mean_deviation")
+
+
+class Maker:
+    """Makes a program node by node; later values are chosen more often."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.inputs = rng.randint(1, 3)
+        self.nodes: list[Node] = []
+        kinds: dict[Callable[[], Node], int] = {
+            lambda: self.node(rng.choice(OF_TWO)): 28,
+            lambda: self.node(rng.choice(OF_ONE)): 10,
+            lambda: self.node("times", rng.choice([2.0, -1.0, 0.5])): 4,
+            lambda: self.node("add_number", rng.choice([0.0, 3.5])): 3,
+            lambda: self.with_input("div"): 4,
+            lambda: self.with_input("ratio", 0.0): 4,
+            lambda: self.of_input("surplus"): 2,
+            lambda: self.of_input("where_greater"): 2,
+            lambda: self.node("lag", float(rng.randint(0, 6))): 8,
+            lambda: self.node(rng.choice(OF_WINDOW), float(rng.choice([1, 2, 3, 5, 12, 40]))): 16,
+            lambda: self.of_input(rng.choice(["since_highest", "since_lowest"]), 7.0, float(rng.randint(0, 2))): 4,
+            lambda: self.of_input("rank", 5.0, 3.0, 0.0): 2,
+            lambda: self.node("smooth", float(rng.choice([1, 3, 10])), rng.choice([0.5, 0.9])): 10,
+            lambda: self.node("total"): 4,
+            lambda: self.node("previous", rng.choice([np.nan, 0.0])): 3,
+            lambda: self.with_input("hold"): 2,
+            lambda: self.node("after", float(rng.randint(0, 5))): 2,
+        }
+        for make in rng.choices(list(kinds), list(kinds.values()), k=rng.randint(2, 9)):
+            self.nodes.append(make())
+
+    def node(self, operator: str, *params: float) -> Node:
+        values = self.inputs + len(self.nodes)
+        first = max(0, values - 5) if self.rng.random() < 0.7 else 0
+        inputs = tuple(self.rng.randrange(first, values) for _ in range(OPERATORS[operator].inputs))
+        return Node(operator, inputs, params)
+
+    def of_input(self, operator: str, *params: float) -> Node:
+        inputs = tuple(self.rng.randrange(self.inputs) for _ in range(OPERATORS[operator].inputs))
+        return Node(operator, inputs, params)
+
+    def with_input(self, operator: str, *params: float) -> Node:
+        value = self.rng.randrange(self.inputs + len(self.nodes))
+        return Node(operator, (value, self.rng.randrange(self.inputs)), params)
+
+    def program(self) -> Program:
+        last = self.inputs + len(self.nodes) - 1
+        others = self.rng.sample(range(self.inputs, last + 1), self.rng.randint(0, min(2, len(self.nodes))))
+        return pruned(Program(self.inputs, tuple(self.nodes), tuple(sorted({*others, last}))))
+
+
+def series(rng: np.random.Generator, count: int, bars: int) -> tuple[Any, ...]:
+    """Random walks in which bars are missing, one of which may lead, or be infinite."""
+    walks = [100.0 + rng.normal(size=bars).cumsum() for _ in range(count)]
+    together = rng.random(bars) < 0.02
+    for x in walks:
+        x[together if rng.random() < 0.5 else rng.random(bars) < 0.02] = np.nan
+    if rng.random() < 0.25:
+        walks[0][rng.integers(bars)] = rng.choice([np.inf, -np.inf, 0.0])
+    if rng.random() < 0.1:
+        for x in walks:
+            x[: rng.integers(bars)] = np.nan
+    return tuple(walks)
+
+
+@pytest.mark.parametrize("turn", range(TESTS))
+def test_whole_series_give_what_their_bars_give(backend: str, turn: int) -> None:
+    core = backends.twin("indicators", backend)
+    for number in range(PROGRAMS[backend] // (4 if PURE_ONLY else 1)):
+        seed = TESTS * number + turn
+        program, rng = Maker(random.Random(seed)).program(), np.random.default_rng(seed)
+        if not set(range(program.inputs)) <= {value for node in program.nodes for value in node.inputs}:
+            continue  # an input that nothing reads makes bars missing all the same, but of a board
+        bars = int(rng.choice([40, 300] if backend == "python" else [40, 300, 1_500, 5_000]))
+        inputs = series(rng, program.inputs, bars)
+        with np.errstate(all="ignore"):
+            whole, bar_by_bar = core.batch(program, (), inputs), core.Live(program, ()).extend(*inputs)
+        bar_by_bar = bar_by_bar if isinstance(bar_by_bar, tuple) else (bar_by_bar,)
+        for ours, expected in zip(whole, bar_by_bar, strict=True):
+            size = np.abs(expected[np.isfinite(expected)]).max(initial=1.0)
+            assert_allclose(ours, expected, rtol=1e-6, atol=1e-7 * size, err_msg=f"program {seed}: {program}")
