@@ -63,8 +63,19 @@ def root(o: Any, close: Any) -> Any:
     return o.map("sqrt", close - 100.0), close - o.lag(close, 1)
 
 
+@indicators.indicator(outputs=("root", "mean"))
+def root_of_distance(o: Any, close: Any, timeperiod: int = 5) -> Any:
+    mean = o.mean(close, timeperiod)
+    return o.map("sqrt", close - mean), mean
+
+
 def test_a_result_that_is_no_number_takes_the_others_of_its_bar_along(ta: ModuleType) -> None:
     close = BARS["close"]
+    together = ta.Plan(one=root_of_distance(), other=ta.SMA(5))({"close": close})
+    assert_array_equal(together["other"], ta.sma(close, 5))
+    for ours, alone in zip(together["one"], root_of_distance(close)):
+        assert_array_equal(ours, alone)
+    assert_array_equal(np.isnan(together["one"].mean), ~(close >= ta.sma(close, 5)))
     below = close < 100.0
     assert 0 < below.sum() < len(close)
     found = root(close)

@@ -174,6 +174,7 @@ fc_merged *fc_merge(const fc_part *parts, int n) {
         failed = !m->program;
         if (!failed) {
             m->program->n_nodes = 0;
+            m->program->merged = 1;
             make_nodes(&k, inputs);
             m->program->n_values = inputs + m->program->n_nodes;
             set_outputs(m);

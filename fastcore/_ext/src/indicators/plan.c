@@ -8,7 +8,8 @@ static int same_columns(const fc_indicator *a, const fc_indicator *b) {
     return !memcmp(a->columns, b->columns, (size_t)a->operators->n_in * sizeof(int));
 }
 
-/* Which indicators are worth to be merged: those with a window or a memory that another one has too. */
+/* Which indicators are worth to be merged: those with a window or a memory that another one has too, unless their results are
+ * looked at together. */
 static int choose(fc_plan *p) {
     fc_part *parts = room((size_t)p->n, sizeof(*parts));
     fc_merged *all = NULL;
@@ -33,7 +34,8 @@ static int choose(fc_plan *p) {
         p->part[i] = -1;
         for (const int *node = all->node[i]; p->same[i] == i && *node >= 0; node++) {
             const fc_operator *op = all->program->nodes[*node].op;
-            if (used[*node] > 1 && op->kind != FC_MAP && strcmp(op->name, "lag") != 0) {
+            if (used[*node] > 1 && !p->indicators[i].operators->uneven && op->kind != FC_MAP &&
+                strcmp(op->name, "lag") != 0) {
                 p->part[i] = chosen;
             }
         }

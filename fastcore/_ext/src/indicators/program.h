@@ -77,6 +77,8 @@ typedef struct {
     /* Whether inputs are looked at then for what is infinite, or with windows for what is not moderate; and with windows,
      * whether results are looked at for what is infinite. */
     int looks, doubts;
+    int merged; /* whether its results are those of several indicators */
+    int uneven; /* whether one of several results may be NaN although all bars are there: then the others are made so */
     int counted; /* whether no input need be looked at, as what reads them counts the values that are there */
     char *watched; /* of each output: whether, and how, it is looked at for that */
     size_t carry; /* bytes of what a batch keeps from tile to tile */

@@ -165,7 +165,7 @@ static void set_through(fc_program *p, ptrdiff_t *used) {
     }
     p->windowed = !maps && p->policy == FC_WINDOW && has_windows(p, used);
     p->through = p->windowed ? FC_BLANKED : !maps ? 0 : !all ? FC_BLANKED : shown ? FC_RESULTS : FC_INPUTS;
-    if (invents(p, used)) {
+    if (p->uneven) {
         p->windowed = p->through = 0;
     }
     p->looks = p->through == FC_INPUTS;
@@ -196,7 +196,8 @@ int fc_program_set_shown(fc_program *p) {
             p->watched[j] = 1;
         }
     }
-    if (invents(p, more)) {
+    p->uneven = !p->merged && invents(p, more);
+    if (p->uneven) {
         memset(p->watched, 1, (size_t)p->n_out);
     }
     for (int k = 0; k < p->n_nodes; k++) {
