@@ -17,7 +17,7 @@ from python_fallback.shared.indicators import Node, Program
 from python_fallback.shared.indicators.operators import OPERATORS
 from python_fallback.shared.indicators.program import pruned
 from tests.conftest import PURE_ONLY
-from tests.indicators.arrays import assert_allclose
+from tests.indicators.arrays import assert_allclose, assert_array_equal
 
 PROGRAMS = {"compiled": 400, "python": 40}  # of a test; bars of the pure twin take long
 TESTS = 4
@@ -89,19 +89,50 @@ def series(rng: np.random.Generator, count: int, bars: int) -> tuple[Any, ...]:
     return tuple(walks)
 
 
+def made(seed: int) -> Program:
+    """A program that reads all its inputs: a bar that lacks another one is missing too, but for a board."""
+    rng = random.Random(seed)
+    while True:
+        program = Maker(rng).program()
+        if set(range(program.inputs)) <= {value for node in program.nodes for value in node.inputs}:
+            return program
+
+
+def together(outputs: Any) -> tuple[Any, ...]:
+    return outputs if isinstance(outputs, tuple) else (outputs,)
+
+
 @pytest.mark.parametrize("turn", range(TESTS))
 def test_whole_series_give_what_their_bars_give(backend: str, turn: int) -> None:
     core = backends.twin("indicators", backend)
     for number in range(PROGRAMS[backend] // (4 if PURE_ONLY else 1)):
         seed = TESTS * number + turn
-        program, rng = Maker(random.Random(seed)).program(), np.random.default_rng(seed)
-        if not set(range(program.inputs)) <= {value for node in program.nodes for value in node.inputs}:
-            continue  # an input that nothing reads makes bars missing all the same, but of a board
+        program, rng = made(seed), np.random.default_rng(seed)
         bars = int(rng.choice([40, 300] if backend == "python" else [40, 300, 1_500, 5_000]))
         inputs = series(rng, program.inputs, bars)
         with np.errstate(all="ignore"):
-            whole, bar_by_bar = core.batch(program, (), inputs), core.Live(program, ()).extend(*inputs)
-        bar_by_bar = bar_by_bar if isinstance(bar_by_bar, tuple) else (bar_by_bar,)
+            whole, bar_by_bar = core.batch(program, (), inputs), together(core.Live(program, ()).extend(*inputs))
         for ours, expected in zip(whole, bar_by_bar, strict=True):
             size = np.abs(expected[np.isfinite(expected)]).max(initial=1.0)
             assert_allclose(ours, expected, rtol=1e-6, atol=1e-7 * size, err_msg=f"program {seed}: {program}")
+
+
+def test_symbols_of_a_board_are_live_programs(backend: str) -> None:
+    core, symbols, bars = backends.twin("indicators", backend), 5, 60
+    for seed in range(PROGRAMS[backend] // 20):
+        specs = [(program, (), tuple("abc"[: program.inputs])) for program in map(made, range(3 * seed, 3 * seed + 3))]
+        walks = [series(np.random.default_rng(symbols * seed + symbol), 3, bars) for symbol in range(symbols)]
+        columns = {name: np.array(rows) for name, rows in zip("abc", zip(*walks))}
+        used = {name for *_, names in specs for name in names}
+        board = core.Board(specs, symbols)
+        lives = [[core.Live(program, ()) for _ in range(symbols)] for program, *_ in specs]
+        with np.errstate(all="ignore"):
+            for bar in range(bars):
+                board.update({name: columns[name][:, bar].copy() for name in used})
+                for part, (program, _, names) in enumerate(specs):
+                    expected = [
+                        together(live.update(*(columns[name][symbol, bar] for name in names)))
+                        for symbol, live in enumerate(lives[part])
+                    ]
+                    for ours, theirs in zip(together(board.output(part)), zip(*expected), strict=True):
+                        assert_array_equal(ours, theirs, err_msg=f"bar {bar} of program {3 * seed + part}: {program}")
