@@ -163,6 +163,47 @@ FC_INLINE int hold_four(v4 *before, v4 most, double *out) {
     return 1;
 }
 
+/* Bars in which the newest may be an extreme again and again, as of a price that stands still; until the one that is held
+ * leaves its window. Counts bars from so many that the place that is held is above 0, which stands for none. Returns how many
+ * are done, by fours. */
+static ptrdiff_t hold_newest(int64_t *age, int64_t w, double *out, ptrdiff_t n) {
+    const v4 zero = v4_zero(), most = v4_all((double)(w - 1)), four = v4_all(4.0);
+    double first = (double)(w + 2);
+    v4 place = v4_add(v4_all(first), v4_of(0.0, 1.0, 2.0, 3.0)), held = v4_all(first - 1.0 - (double)*age);
+    ptrdiff_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        v4 taken = v4_pick_gt(zero, v4_load(out + i), place, zero);
+        taken = v4_max(taken, v4_raised(taken));
+        taken = v4_max(taken, v4_zero_low(v4_uppers(taken)));
+        v4 before = v4_max(held, v4_zip_lowers(v4_low_low(zero, v4_uppers(taken)), taken));
+        if (FC_UNLIKELY(v4_any_equal(v4_if_gt(v4_sub(place, before), most, place), place))) {
+            break;
+        }
+        v4_store(out + i, v4_sub(place, v4_max(held, taken)));
+        held = v4_max(held, v4_last(taken));
+        place = v4_add(place, four);
+    }
+    *age = i > 0 ? (int64_t)out[i - 1] : *age;
+    return i;
+}
+
+/* Bars at each of which the one that is held leaves its window, and the oldest takes its place: as where all are equal. */
+static ptrdiff_t hold_oldest(int64_t *age, int64_t w, double *out, ptrdiff_t n) {
+    const v4 one = v4_all(1.0), most = v4_all((double)(w - 1));
+    v4 last = v4_all((double)*age);
+    ptrdiff_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        v4 found = v4_load(out + i), oldest = v4_max(found, v4_sub(v4_all(-1.0), found));
+        v4 before = v4_zip_lowers(v4_low_low(v4_last(last), v4_uppers(oldest)), oldest);
+        if (FC_UNLIKELY(v4_any_equal(v4_if_gt(most, before, one), one))) {
+            break;
+        }
+        v4_store(out + i, last = oldest);
+    }
+    *age = (int64_t)v4_one(v4_last(last));
+    return i;
+}
+
 static void hold_places(held_carry *s, int64_t w, double *out, ptrdiff_t n) {
     const v4 most = v4_all((double)(w - 1));
     v4 before = v4_all((double)s->age);
@@ -170,14 +211,16 @@ static void hold_places(held_carry *s, int64_t w, double *out, ptrdiff_t n) {
     for (; i + 4 <= n; i += 4) {
         if (!hold_four(&before, most, out + i)) {
             int64_t age = (int64_t)v4_one(v4_last(before));
-            for (int j = 0; j < 4; j++) {
+            i += hold_newest(&age, w, out + i, n - i);
+            i += hold_oldest(&age, w, out + i, n - i);
+            for (int j = 0; j < 4 && i + 4 <= n; j++) {
                 out[i + j] = (double)(age = held_age(age, w, out[i + j]));
             }
             before = v4_all((double)age);
         }
     }
     s->age = (int64_t)v4_one(v4_last(before));
-    for (; i < n; i++) {
+    for (i = n & ~(ptrdiff_t)3; i < n; i++) {
         out[i] = (double)(s->age = held_age(s->age, w, out[i]));
     }
 }

@@ -200,8 +200,9 @@ static FC_NOINLINE void parabolic_run(const double *par, parabolic_state *s, con
 /* ---- many bars: segments of them side by side, a lane each ----
  *
  * A bar waits for the one before, but a turn forgets all but the peak: two positions that turn at one bar are usually the
- * same from there on. So all segments but the first begin early, as if the position were long. Where a segment ends
- * with another position than the next one has there, the next one is taken again, bar by bar.
+ * same from there on. So all segments but the first begin early, as if the position had turned at each bar before, as it
+ * does where a price stands still. Where a segment ends with another position than the next one has there, the next one is
+ * taken again, bar by bar.
  */
 
 typedef struct {
@@ -313,7 +314,13 @@ static ptrdiff_t parabolic_side_by_side(const double *par, parabolic_state *s, c
     }
     for (int l = 1; l < FC_OVERLAPPING; l++) {
         double high = in[0][l * length - 1], low = in[1][l * length - 1];
-        begun[l] = (parabolic_state){1.0, low, high, parabolic_rate(par, 0), high, low};
+        int is_short = (s->turn < 0.0) ^ (int)(l * length & 1);
+        begun[l] = (parabolic_state){is_short ? -1.0 : 1.0,
+                                     is_short ? -high : low,
+                                     is_short ? -low : high,
+                                     parabolic_rate(par, is_short),
+                                     high,
+                                     low};
     }
     positions_of(begun, f);
     run_positions(f, &sides, in[0], in[1], length, out, warm, 1);
