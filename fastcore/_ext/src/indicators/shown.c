@@ -1,6 +1,7 @@
 /* Which inputs of a program need not be looked at, because what is not finite in them shows. */
 #include "indicators/program.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Marks the values that show where they are not finite, because a node declines or what is marked is not finite there:
@@ -62,28 +63,39 @@ static int has_windows(const fc_program *p, ptrdiff_t *divided) {
     return windows;
 }
 
-/* Sets `looks` and `doubts` of a program with windows. `finite` marks values that are finite where all bars are there: then
+enum { ANY, NO_NAN, FINITE }; /* what a value may be where all bars are there: the last two are never NaN */
+
+/* Whether a map with finite inputs, or with one that may be infinite, gives no NaN. */
+static int is_plain(const fc_node *node, int of_finite) {
+    const fc_operator *op = node->op;
+    int keeps = op->strict & 1 && !(op->strict & FC_INVENTS) && (!*op->par || fabs(node->par[0]) > 0.0);
+    return strlen(op->par) <= 1 && (of_finite ? op->n_in <= 2 : op->n_in == 1 && keeps);
+}
+
+/* Sets `looks` and `doubts` of a program with windows. Where its windows and what could hide it read only what is finite,
  * nothing is hidden of what is infinite, and what is infinite is a result. Where several results are asked for, none may
  * come to be NaN by what is infinite, as the others would not. */
-static void set_looks(fc_program *p, ptrdiff_t *finite) {
+static void set_looks(fc_program *p, ptrdiff_t *value) {
     int hides = 0, alone = p->n_out == 1;
     p->doubts = p->exact;
     for (int v = 0; v < p->n_values; v++) {
-        finite[v] = v < p->n_in && !p->exact;
+        value[v] = v < p->n_in && !p->exact ? FINITE : ANY;
     }
     for (int k = 0; k < p->n_nodes; k++) {
         const fc_node *node = p->nodes + k;
-        int map = is_map(node), lag = fc_is_lag(node), all = 1;
+        int map = is_map(node), lag = fc_is_lag(node), confined = node->op->nan == FC_NAN_CONFINED;
+        ptrdiff_t least = FINITE;
         for (int j = 0; j < node->op->n_in; j++) {
-            int known = finite[node->in[j]] != 0,
-                strict = map ? node->op->strict >> j & 1 : node->op->nan == FC_NAN_SHOWN;
-            hides |= !known && !strict && !lag;
-            p->doubts |= !known && !map && !lag;
-            all &= known;
+            ptrdiff_t found = value[node->in[j]];
+            int strict = map ? node->op->strict >> j & 1 : node->op->nan == FC_NAN_SHOWN;
+            hides |= found != FINITE && !strict && !lag;
+            p->doubts |= found != FINITE && !map && !lag;
+            least = found < least ? found : least;
         }
-        int plain = map ? node->op->n_in <= 2 && strlen(node->op->par) <= 1 : lag || node->op->nan == FC_NAN_CONFINED;
-        hides |= !alone && !(all && plain);
-        finite[p->n_in + k] = all && (map ? (node->op->strict & FC_CHOOSES) != 0 : plain);
+        int chooses = map ? (node->op->strict & FC_CHOOSES) != 0 : lag || confined;
+        int plain = map ? least != ANY && is_plain(node, least == FINITE) : least == FINITE && chooses;
+        value[p->n_in + k] = least == FINITE && chooses ? FINITE : plain ? NO_NAN : ANY;
+        hides |= !alone && !plain;
     }
     p->looks = hides;
     p->doubts |= hides;

@@ -126,12 +126,22 @@ static void spread(double *x, ptrdiff_t m, const uint64_t *there, ptrdiff_t n) {
     }
 }
 
+#define FEW_BLANKED 64 /* bars: so few are written for each gap, whatever the one before has blanked: always as many */
+
 static void blank(double *x, const uint64_t *there, ptrdiff_t n, ptrdiff_t after) {
     v4 missing = v4_all(NAN);
-    ptrdiff_t done = 0;
+    ptrdiff_t done = 0, last = after < FEW_BLANKED ? after - 3 : -1; /* where the last four of them begin */
     for (ptrdiff_t at = 0; at < n; at += 64) {
         for (uint64_t gaps = ~there[at >> 6]; gaps; gaps &= gaps - 1) {
             ptrdiff_t i = at + fc_first_bit(gaps), to = i + after + 1;
+            if (FC_LIKELY(last >= 0 && to <= n)) {
+                for (ptrdiff_t k = 0; k < last; k += 4) {
+                    v4_store(x + i + k, missing);
+                }
+                v4_store(x + i + last, missing);
+                done = to;
+                continue;
+            }
             to = to < n ? to : n;
             i = i > done ? i : done;
             for (; i + 4 <= to; i += 4) {
