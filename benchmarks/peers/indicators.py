@@ -163,6 +163,15 @@ def lengths(report: harness.Report) -> None:
     report.conclude(label, harness.Ratio(mean_of(of_twelve), 2.0))
 
 
+def sizes(report: harness.Report) -> None:
+    """Every function at lengths between those and beyond the caches. What branches goes by the data, as TA-Lib's functions
+    do: up to some 50,000 bars the processor knows the branches of a series that it has taken before."""
+    for n in (2_000, 20_000, 1_000_000):
+        data = walk(n)
+        gains = {name: compare(report, f"{name}, {n} bars", name, data, rounds=7) for name in INDICATORS}
+        conclude(report, gains, f"{n} bars", 1.0)
+
+
 def slopes(report: harness.Report) -> None:
     """How time grows: with eight times the bars (1 is in proportion), from a period of 10 bars to one of 1,000, where a
     function may go over to another method, and from there to one of 10,000.
@@ -445,7 +454,7 @@ def main() -> None:
         notes=["Default parameters; pandas and polars are imported, as in a service.", "Times are per call."],
     )
     gc.freeze()  # what was imported need not be looked through after every round
-    report.run((lengths, series, slopes, shapes, gaps, spread, panels, live, boards, halts, ticks), sys.argv[1:])
+    report.run((lengths, sizes, series, slopes, shapes, gaps, spread, panels, live, boards, halts, ticks), sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -133,10 +133,7 @@ FC_INLINE void steps_back(const double *x, double before, double *out, ptrdiff_t
 }
 
 void FC(average_begin)(fc_average *a, double q, const double *x, ptrdiff_t n) {
-    double base = x[0], sum = 0.0;
-    for (ptrdiff_t i = 1; i < n; i++) {
-        sum += x[i] - base;
-    }
+    double base = x[0], sum = fc_sum_from(x, base, n);
     FC(decay_init)(&a->decay, q, q);
     a->before = x[n - 1];
     a->apart = (base - a->before) + sum / (double)n;

@@ -26,6 +26,23 @@ static inline ptrdiff_t none(const double *par) {
     return 0;
 }
 
+/* The sum of n differences from `base`. */
+FC_INLINE double fc_sum_from(const double *x, double base, ptrdiff_t n) {
+    v4 from = v4_all(base), a = v4_zero(), b = a, c = a, d = a;
+    double rest = 0.0;
+    ptrdiff_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        a = v4_add(a, v4_sub(v4_load(x + i), from));
+        b = v4_add(b, v4_sub(v4_load(x + i + 4), from));
+        c = v4_add(c, v4_sub(v4_load(x + i + 8), from));
+        d = v4_add(d, v4_sub(v4_load(x + i + 12), from));
+    }
+    for (; i < n; i++) {
+        rest += x[i] - base;
+    }
+    return i < 16 ? rest : v4_one(v4_last(v4_scan(v4_add(v4_add(a, b), v4_add(c, d))))) + rest;
+}
+
 /* ---- batch stages (window.c, recurrence.c); each returns 0, or 1 if it met a value that is not finite ---- */
 
 /* Whether n values are all finite. */

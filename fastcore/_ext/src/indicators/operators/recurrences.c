@@ -346,38 +346,23 @@ static void smooth_begin(const double *par, void *carry) {
 
 /* Takes bars until the average is seeded, at out[i]; returns how many it took, or -1 if one is not finite. */
 static ptrdiff_t seed(fc_smooth_carry *s, const double *x, double *out, ptrdiff_t n, int apart) {
-    ptrdiff_t i = 0, period = (ptrdiff_t)s->start.period;
-    if (s->start.seen == 0 && n >= period) { /* as below */
-        double sum = 0.0, latest = x[period - 1];
-        for (; i < period; i++) {
-            sum += x[i] - x[0];
-            out[i] = NAN;
-        }
-        double distance = (x[0] - latest) + sum / (double)period;
-        if (FC_LIKELY(fc_finite(distance))) {
-            s->start.seen = period;
-            s->average.before = latest;
-            s->average.apart = distance;
-            out[period - 1] = apart ? distance : latest + distance;
-            return period;
-        }
-        i = 0;
+    fc_ema *start = &s->start;
+    ptrdiff_t left = (ptrdiff_t)(start->period - start->seen), m = n < left ? n : left;
+    if (m <= 0) {
+        return 0;
     }
-    for (; i < n && s->start.seen < s->start.period; i++) {
-        if (!fc_finite(x[i])) {
-            return -1;
-        }
-        double distance = fc_push_apart(&s->start, x[i], 1);
-        out[i] = apart ? distance : x[i] + distance;
-        s->average.before = x[i];
-        s->average.apart = distance;
+    double base = start->seen ? start->before : x[0], latest = x[m - 1], distance = 0.0;
+    start->before = base;
+    start->apart += fc_sum_from(x, base, m);
+    start->seen += m;
+    fc_missing(out, m);
+    if (m == left) {
+        distance = (base - latest) + start->apart / (double)start->period;
+        out[m - 1] = apart ? distance : latest + distance;
     }
-    return i;
-}
-
-/* Whether the average was seeded just now, with what is not finite. */
-FC_INLINE int bad_seed(const fc_smooth_carry *s) {
-    return s->start.seen == s->start.period && !fc_finite(s->average.apart);
+    s->average.before = latest;
+    s->average.apart = distance;
+    return fc_finite(start->apart + distance) ? m : -1;
 }
 
 static int smooth_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
@@ -386,7 +371,7 @@ static int smooth_block(const double *par, void *carry, const double *const *in,
     (void)par;
     (void)scratch;
     ptrdiff_t i = seed(s, in[0], out, n, 0);
-    return i < 0 || (i < n ? FC(average_run)(&s->average, in[0] + i, out + i, n - i) : bad_seed(s));
+    return i < 0 || (i < n && FC(average_run)(&s->average, in[0] + i, out + i, n - i));
 }
 
 static int apart_block(const double *par, void *carry, const double *const *in, double *restrict out, ptrdiff_t n,
@@ -395,7 +380,7 @@ static int apart_block(const double *par, void *carry, const double *const *in, 
     (void)par;
     (void)scratch;
     ptrdiff_t i = seed(s, in[0], out, n, 1);
-    return i < 0 || (i < n ? FC(apart_run)(&s->average, in[0] + i, out + i, n - i) : bad_seed(s));
+    return i < 0 || (i < n && FC(apart_run)(&s->average, in[0] + i, out + i, n - i));
 }
 
 #define SMOOTHING(op, CHAIN)                                                                                           \
