@@ -9,7 +9,10 @@
 /* Bars that all nodes take before the next ones: the values between nodes stay in L1. */
 #define TILE 512
 #define TILE_ROOM 4096 /* doubles in all slots: tiles of programs with few slots are longer */
-#define TILE_MOST 8192 /* grown so far so that looking back costs little */
+/* Tiles are so many times as long as the longest look back at least, so that it costs little; without slots, which take
+ * cache, longer. */
+#define WIDE 4
+#define ALONE 8
 /* Programs of so many busy nodes and series fetch the next tile meanwhile, where it is far; others would wait for it. */
 #define FETCH_NODES 3
 #define FETCH_SERIES 2
@@ -18,11 +21,9 @@
 static int blanks(const fc_program *p) { return p->through == FC_BLANKED && !p->exact; }
 
 static ptrdiff_t tile_of(const fc_program *p, ptrdiff_t n) {
-    ptrdiff_t tile = TILE_ROOM / (p->tile_slots + 1), wanted = 4 * p->longest;
+    ptrdiff_t tile = TILE_ROOM / (p->tile_slots + 1), wanted = (p->tile_slots ? WIDE : ALONE) * p->longest;
     tile = tile > TILE ? tile : TILE;
-    if (wanted > tile) {
-        tile = wanted < TILE_MOST ? wanted : p->longest > TILE_MOST ? p->longest : TILE_MOST;
-    }
+    tile = tile > wanted ? tile : wanted;
     tile = tile > p->many ? tile : p->many;
     ptrdiff_t by = blanks(p) ? 64 : 8; /* bars whose bits are whole words; vectors */
     tile = p->n_chains ? tile & ~(ptrdiff_t)(TILE - 1) : (tile + by - 1) & -by; /* chains take bars by TILE */

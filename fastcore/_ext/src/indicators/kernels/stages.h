@@ -63,7 +63,12 @@ int FC(roll_bands)(const double *x, ptrdiff_t n, ptrdiff_t w, double up, double 
 
 #define FC_TAILS 512 /* doubles of tails that are made at a time, unless one block has more */
 
-FC_INLINE ptrdiff_t fc_window_scratch(double w) { return 2 * (w + 8.0 > FC_TAILS ? (ptrdiff_t)w + 8 : FC_TAILS); }
+#define FC_LANES_WIDEST                                                                                                \
+    4096 /* windows of so many bars at most are cut into blocks side by side, whose tails fit the cache */
+FC_INLINE ptrdiff_t fc_window_scratch(double w) {
+    double most = w <= FC_LANES_WIDEST ? 8.0 * w : w + 8.0;
+    return 2 * (most > FC_TAILS ? (ptrdiff_t)most : FC_TAILS);
+}
 
 /* A recurrence takes so many segments of equal length side by side, of a multiple of four bars each, FC_SEGMENT at most. */
 #define FC_SEGMENTS 16

@@ -45,7 +45,11 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
     return blocks > 1 ? blocks : 1;
 }
 
-#define LANES_WIDEST 64 /* up to this width the tails of blocks side by side have room */
+/* How many bars each of the next blocks has, if they are taken side by side; else 0: of few bars each they have long tails. */
+static ptrdiff_t lanes_of(ptrdiff_t *b, ptrdiff_t n, ptrdiff_t w) {
+    ptrdiff_t bars = w <= FC_LANES_WIDEST ? fc_block_bars(b, n, w, w - 1, FC_BLOCKS) : 0;
+    return 4 * bars >= w ? bars : 0;
+}
 
 /* One extremum from its operation in two spellings; SCAN and SCAN_BACK fold within four bars, NEUTRAL changes nothing. An
  * extremum would hide a bar that is not finite, so each is looked at. */
@@ -141,7 +145,7 @@ static ptrdiff_t blocks_of(ptrdiff_t w) {
         double bad1 = 0.0;                                                                                             \
         ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w), b = w - 1, bars;                                         \
         v4 bad = v4_zero();                                                                                            \
-        for (; w <= LANES_WIDEST && (bars = fc_block_bars(&b, n, w, w - 1, FC_BLOCKS)) > 0; b += FC_BLOCKS * bars)     \
+        for (; (bars = lanes_of(&b, n, w)) > 0; b += FC_BLOCKS * bars)                                                 \
             bad = v4_note(bad, name##_lanes(x + b, w, bars, out + b, scratch));                                        \
         while (b < n) {                                                                                                \
             double *tail = scratch;                                                                                    \
@@ -426,7 +430,7 @@ FC_INLINE int moments(const double *x, ptrdiff_t n, ptrdiff_t w, const moments_o
     double inverse1 = 1.0 / (double)w, bad1 = 0.0;
     ptrdiff_t pitch = pitch_of(w), blocks = blocks_of(w), b = w - 1, bars;
     v4 inverse = v4_all(inverse1), bad = v4_zero();
-    for (; w <= LANES_WIDEST && (bars = fc_block_bars(&b, n, w, w - 1, FC_BLOCKS)) > 0; b += FC_BLOCKS * bars) {
+    for (; (bars = lanes_of(&b, n, w)) > 0; b += FC_BLOCKS * bars) {
         bad = v4_note(bad, moments_lanes(x, b, w, bars, o, inverse, scratch, kind));
     }
     while (b < n) {
