@@ -117,6 +117,17 @@ def test_whole_series_give_what_their_bars_give(backend: str, turn: int) -> None
             assert_allclose(ours, expected, rtol=1e-6, atol=1e-7 * size, err_msg=f"program {seed}: {program}")
 
 
+def test_a_long_chain_of_windows_and_averages_is_made_at_once(backend: str) -> None:
+    core, nodes = backends.twin("indicators", backend), 4_000
+    chain = [
+        Node("mean", (value,), (1.0,)) if value % 2 else Node("smooth", (value,), (1.0, 0.5)) for value in range(nodes)
+    ]
+    program, real = Program(1, tuple(chain), (nodes,)), np.arange(12.0)
+    real[5] = np.nan
+    whole, bar_by_bar = core.batch(program, (), (real,)), core.Live(program, ()).extend(real)
+    assert_allclose(whole[0], bar_by_bar, rtol=1e-9)
+
+
 def test_symbols_of_a_board_are_live_programs(backend: str) -> None:
     core, symbols, bars = backends.twin("indicators", backend), 5, 60
     for seed in range(PROGRAMS[backend] // 20):

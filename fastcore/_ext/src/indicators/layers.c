@@ -7,6 +7,9 @@
 #include "indicators/room.h"
 
 #define NO_LAYER (-1) /* of a constant, which each layer has that reads it */
+/* Larger programs are not divided: finding the layers looks at all nodes for each node of each layer. */
+#define MOST_NODES 100
+#define MOST_LAYERS 8
 
 typedef struct {
     int layer;
@@ -248,7 +251,7 @@ static int takes_all(const fc_program *p, const fc_layer *layer) {
 }
 
 int fc_program_set_layers(fc_program *p) {
-    if (p->policy != FC_MIXED || p->n_in > FC_MAX_IN || p->n_out > FC_MAX_OUT) {
+    if (p->policy != FC_MIXED || p->n_in > FC_MAX_IN || p->n_out > FC_MAX_OUT || p->n_nodes > MOST_NODES) {
         return 0;
     }
     size_t values = (size_t)p->n_values;
@@ -261,6 +264,7 @@ int fc_program_set_layers(fc_program *p) {
         layers = 0;
     } else {
         skip_maps(p, at);
+        layers = layers > MOST_LAYERS ? 0 : layers;
         for (int j = 0; j < p->n_out; j++) {
             made &= at[p->outputs[j]].layer == layers - 1;
         }
