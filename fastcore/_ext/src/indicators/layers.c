@@ -11,23 +11,26 @@
 #define MOST_NODES 100
 #define MOST_LAYERS 8
 
-typedef struct {
-    int layer;
-    ptrdiff_t first, reach; /* the bar of its first value, and so many bars after a missing one that lack it */
-} place;
-
-/* What all values share that a layer takes from before it. */
+/* The bar of the first value, and so many bars after a missing one that lack a value. */
 typedef struct {
     ptrdiff_t first, reach;
-} base;
+} lack;
 
-static base base_of(const fc_program *p, const place *at, const fc_node *node, const base *bases, int layer) {
-    base found = {0, 0};
+typedef struct {
+    int layer;
+    lack lack;
+} place;
+
+static lack more_of(lack a, lack b) {
+    return (lack){a.first > b.first ? a.first : b.first, a.reach > b.reach ? a.reach : b.reach};
+}
+
+/* What a node lacks of what its layer takes from before it; `given`: of the nodes of the layer so far. */
+static lack given_to(const fc_program *p, const place *at, const fc_node *node, const lack *given, int layer) {
+    lack found = {0, 0};
     for (int j = 0; j < node->op->n_in; j++) {
         int v = node->in[j];
-        base one = at[v].layer == layer && v >= p->n_in ? bases[v] : (base){at[v].first, at[v].reach};
-        found.first = one.first > found.first ? one.first : found.first;
-        found.reach = one.reach > found.reach ? one.reach : found.reach;
+        found = more_of(found, at[v].layer == layer && v >= p->n_in ? given[v] : at[v].lack);
     }
     return found;
 }
@@ -36,7 +39,7 @@ static base base_of(const fc_program *p, const place *at, const fc_node *node, c
 static int place_values(const fc_program *p, place *at) {
     int layers = 0;
     for (int v = 0; v < p->n_in; v++) {
-        at[v] = (place){0, 0, 0};
+        at[v] = (place){0, {0, 0}};
     }
     for (int k = 0; k < p->n_nodes; k++) {
         const fc_node *node = p->nodes + k;
@@ -45,14 +48,14 @@ static int place_values(const fc_program *p, place *at) {
         if (node->op->kind == FC_COUNT || fc_is_held(node) || (window && !node->op->nan && !fc_is_lag(node))) {
             return 0;
         }
-        *made = (place){node->constant ? NO_LAYER : 0, node->first, 0};
+        *made = (place){node->constant ? NO_LAYER : 0, {node->first, 0}};
         for (int j = 0; j < node->op->n_in; j++) {
             const place *of = at + node->in[j];
             made->layer = of->layer > made->layer ? of->layer : made->layer;
-            made->reach = of->reach > made->reach ? of->reach : made->reach;
+            made->lack = more_of(made->lack, of->lack);
         }
         made->layer += !node->constant && node->op->kind != FC_MAP && (made->layer & 1) == window;
-        made->reach += window ? fc_lag_of(node) : 0;
+        made->lack.reach += window ? fc_lag_of(node) : 0;
         layers = made->layer >= layers ? made->layer + 1 : layers;
     }
     return layers;
@@ -76,17 +79,22 @@ typedef struct {
     const place *at;
     int layer, last; /* the last one of all */
     int *number; /* of each value, that in the layer's program; -1 if it has it not */
+    lack *given; /* of each node of recurrences: what it lacks of what its layer takes */
     fc_layer *made;
+    lack before; /* what results of the layer before lack at most */
+    int widens;  /* whether that layer's program takes as much from a result that lacks less */
 } maker;
 
-static int is_read_later(const maker *m, int v) {
-    int found = 0;
+/* The last layer that reads a value. */
+static int last_reader(const maker *m, int v) {
+    int last = m->layer;
     for (int k = 0; k < m->p->n_nodes; k++) {
         for (int j = 0; j < m->p->nodes[k].op->n_in; j++) {
-            found |= m->p->nodes[k].in[j] == v && m->at[m->p->n_in + k].layer != m->layer;
+            int layer = m->at[m->p->n_in + k].layer;
+            last = m->p->nodes[k].in[j] == v && layer > last ? layer : last;
         }
     }
-    return found;
+    return last;
 }
 
 /* Whether a node is in the layer's program: a constant, if a node of the layer reads it. */
@@ -125,7 +133,7 @@ static int count_parts(maker *m, int *n_in, int *n_out) {
         if (belongs(m, k)) {
             int v = p->n_in + k;
             m->number[v] = *n_in + nodes++;
-            if (m->layer < m->last && m->at[v].layer == m->layer && is_read_later(m, v)) {
+            if (m->layer < m->last && m->at[v].layer == m->layer && last_reader(m, v) > m->layer) {
                 if (*n_out == FC_MAX_OUT) {
                     return 0;
                 }
@@ -139,53 +147,37 @@ static int count_parts(maker *m, int *n_in, int *n_out) {
     return *n_in && *n_out ? nodes : 0;
 }
 
-/* Whether no layer reads a value of windows but the next one, of recurrences: it may take more bars from it, if its nodes
- * lack those anyway. */
-static int is_joined(const maker *m, int v) {
-    int joined = !(m->layer & 1) && m->layer < m->last;
-    for (int k = 0; k < m->p->n_nodes; k++) {
-        for (int j = 0; j < m->p->nodes[k].op->n_in; j++) {
-            int layer = m->at[m->p->n_in + k].layer;
-            joined &= m->p->nodes[k].in[j] != v || layer == m->layer || layer == m->layer + 1;
-        }
-    }
-    return joined;
-}
-
 /* Whether missing bars of the layer's nodes are those that its program would find: all nodes of recurrences have the same,
- * and the results of windows lack as many bars as its program looks back. */
-static int agrees(const maker *m, base *bases) {
+ * and the results of windows lack as many bars as its program looks back. It may take more from results of windows that
+ * only the next layer reads, of recurrences, if its nodes lack that anyway. */
+static int agrees(maker *m) {
     const fc_program *p = m->p, *made = m->made->program;
-    base all = {0, 0};
-    int same = made->policy == (m->layer & 1 ? FC_RECURRENCE : FC_WINDOW) && (m->layer & 1 || made->through);
+    int recurs = m->layer & 1, same = made->policy == (recurs ? FC_RECURRENCE : FC_WINDOW) && (recurs || made->through);
+    lack all = {0, 0};
+    ptrdiff_t reach = 0;
     for (int j = 0; j < made->n_in; j++) {
-        const place *of = m->at + m->made->in[j];
-        all.first = of->first > all.first ? of->first : all.first;
-        all.reach = of->reach > all.reach ? of->reach : all.reach;
+        all = more_of(all, m->at[m->made->in[j]].lack);
     }
-    for (int k = 0; k < p->n_nodes; k++) {
-        if (m->at[p->n_in + k].layer == m->layer && m->layer & 1) {
-            bases[p->n_in + k] = base_of(p, m->at, p->nodes + k, bases, m->layer);
-            same &= bases[p->n_in + k].first == all.first && bases[p->n_in + k].reach == all.reach;
+    for (int k = 0; k < p->n_nodes && recurs; k++) {
+        if (m->at[p->n_in + k].layer == m->layer) {
+            lack given = m->given[p->n_in + k] = given_to(p, m->at, p->nodes + k, m->given, m->layer);
+            same &= given.first == all.first && given.reach == all.reach;
         }
     }
-    ptrdiff_t reach = 0;
+    same &= !m->widens || (all.first >= m->before.first && all.reach >= m->before.reach);
+    m->widens = 0;
     for (int j = 0; j < made->n_out; j++) {
-        const place *of = m->at + m->made->out[j];
-        ptrdiff_t late = made->lookback - (of->first - all.first);
-        ptrdiff_t short_by = m->layer & 1 ? 0 : made->lookback - (of->reach - all.reach);
-        reach = of->reach - all.reach > reach ? of->reach - all.reach : reach;
-        m->made->widens |= late != 0 || short_by != 0;
+        lack of = m->at[m->made->out[j]].lack;
+        ptrdiff_t late = made->lookback - (of.first - all.first);
+        ptrdiff_t short_by = recurs ? 0 : made->lookback - (of.reach - all.reach);
+        int joined = !recurs && last_reader(m, m->made->out[j]) <= m->layer + 1;
+        reach = of.reach - all.reach > reach ? of.reach - all.reach : reach;
+        m->widens |= late != 0 || short_by != 0;
         same &= m->layer == m->last /* whose results lack what any lacks */
-                || (late == 0 && short_by == 0) || (short_by >= 0 && is_joined(m, m->made->out[j]));
+                || (late == 0 && short_by == 0) || (short_by >= 0 && joined);
     }
-    m->made->first = all.first + made->lookback;
-    m->made->reach = all.reach + reach;
-    const fc_layer *before = m->made > p->layers ? m->made - 1 : NULL;
-    if (before && before->widens) {
-        same &= all.first >= before->first && all.reach >= before->reach;
-    }
-    return same && (m->layer & 1 || reach == made->lookback);
+    m->before = (lack){all.first + made->lookback, all.reach + reach};
+    return same && (recurs || reach == made->lookback);
 }
 
 /* Whether all recurrences of the layer's program depend on all its inputs. */
@@ -204,7 +196,7 @@ static int is_joint(const fc_program *p) {
 }
 
 /* Makes the program; 0 if the layer cannot be one, -1 without memory. */
-static int make_layer(maker *m, base *bases) {
+static int make_layer(maker *m) {
     const fc_program *p = m->p;
     int n_in, n_out, nodes = count_parts(m, &n_in, &n_out);
     fc_program *made = nodes ? fc_program_new(p->name, n_in, nodes, n_out) : NULL;
@@ -229,7 +221,7 @@ static int make_layer(maker *m, base *bases) {
         return -1;
     }
     m->made->joint = is_joint(made);
-    return agrees(m, bases);
+    return agrees(m);
 }
 
 void fc_program_free_layers(fc_program *p) {
@@ -256,8 +248,8 @@ int fc_program_set_layers(fc_program *p) {
     }
     size_t values = (size_t)p->n_values;
     place *at = calloc(values, sizeof(*at));
-    base *bases = calloc(values, sizeof(*bases));
-    int *number = calloc(values, sizeof(*number)), layers = at ? place_values(p, at) : 0, made = at && bases && number;
+    lack *given = calloc(values, sizeof(*given));
+    int *number = calloc(values, sizeof(*number)), layers = at ? place_values(p, at) : 0, made = at && given && number;
     p->layers = calloc((size_t)layers + 1, sizeof(*p->layers));
     if (!made || !p->layers) {
         made = -1;
@@ -269,15 +261,16 @@ int fc_program_set_layers(fc_program *p) {
             made &= at[p->outputs[j]].layer == layers - 1;
         }
     }
+    maker m = {.p = p, .at = at, .last = layers - 1, .number = number, .given = given};
     for (int layer = 0; layer < layers && made > 0; layer++) {
-        maker m = {p, at, layer, layers - 1, number, p->layers + p->n_layers};
         int empty = 1;
         for (int v = p->n_in; v < p->n_values; v++) {
             empty &= at[v].layer != layer;
         }
         if (!empty) {
-            p->n_layers++;
-            made = make_layer(&m, bases);
+            m.layer = layer;
+            m.made = p->layers + p->n_layers++;
+            made = make_layer(&m);
             made = made > 0 ? takes_all(p, m.made) : made;
         }
     }
@@ -285,7 +278,7 @@ int fc_program_set_layers(fc_program *p) {
         fc_program_free_layers(p);
     }
     free(at);
-    free(bases);
+    free(given);
     free(number);
     return made < 0 ? -1 : 0;
 }

@@ -8,9 +8,6 @@
 struct fc_layer {
     fc_program *program; /* of windows or of recurrences, with the maps that follow */
     int in[FC_MAX_IN], out[FC_MAX_OUT]; /* the numbers of the values that it takes and makes */
-    ptrdiff_t first; /* the bar of the first result that lacks nothing */
-    ptrdiff_t reach; /* so many bars after a missing one a result lacks something */
-    int widens; /* whether its program takes as many bars from a result that lacks fewer */
     int joint; /* whether all that recurs depends on all that it takes */
 };
 

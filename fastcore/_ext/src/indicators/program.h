@@ -74,8 +74,8 @@ typedef struct {
     /* Whether it has windows and yet is run so, as a NaN changes no result but those whose windows have it; and whether
      * all of these are NaN then: whatever input lacks a bar, the results of that bar and of the `lookback` next ones. */
     int windowed, exact;
-    /* Whether inputs are looked at then for what is infinite, or with windows for what is not moderate; and with windows,
-     * whether results are looked at for what is infinite. */
+    /* Whether inputs are looked at then for what is infinite, or with windows for what is not moderate; and whether results
+     * are, for what is infinite. */
     int looks, doubts;
     int merged; /* whether its results are those of several indicators */
     int uneven; /* whether one of several results may be NaN although all bars are there: then the others are made so */

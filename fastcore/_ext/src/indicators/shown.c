@@ -181,6 +181,7 @@ static void set_through(fc_program *p, ptrdiff_t *used) {
         p->windowed = p->through = 0;
     }
     p->looks = p->through == FC_INPUTS;
+    p->doubts = p->through == FC_RESULTS && p->watched[0] == FC_LOOKED_AT;
     p->exact = p->windowed;
     for (int j = 0; j < p->n_in && p->exact; j++) {
         p->exact = reaches_all(p, j, used, used + p->n_values);

@@ -207,8 +207,7 @@ static int look_through(const tiles *t) {
 /* Looks at the results of the tile, once those that lack a bar show it; 1 if it declines. */
 static int doubts_results(const tiles *t) {
     const fc_program *p = t->p;
-    int looks = p->doubts || (p->through == FC_RESULTS && p->watched[0] == FC_LOOKED_AT);
-    return looks && any_beyond(t, t->place + p->n_in, p->n_out, later(p->lookback - t->begin, 0), DBL_MAX);
+    return p->doubts && any_beyond(t, t->place + p->n_in, p->n_out, later(p->lookback - t->begin, 0), DBL_MAX);
 }
 
 /* Makes results of the series missing that lack a bar: not sooner, as nodes look back to outputs. 1 if it declines. */
