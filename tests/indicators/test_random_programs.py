@@ -117,6 +117,47 @@ def test_whole_series_give_what_their_bars_give(backend: str, turn: int) -> None
             assert_allclose(ours, expected, rtol=1e-6, atol=1e-7 * size, err_msg=f"program {seed}: {program}")
 
 
+# What random programs found: a layer that reads one input of two, results of a layer that begin later than others.
+LAYERS: dict[str, tuple[Any, ...]] = {
+    "one input of two": (
+        2,
+        ("smooth", (0,), 1.0, 0.5),
+        ("add", (0, 1)),
+        ("lag", (2,), 0.0),
+        ("mean", (3,), 3.0),
+        ("sub", (4, 5)),
+    ),
+    "a later first result": (
+        1,
+        ("smooth", (0,), 1.0, 0.5),
+        ("highest", (1,), 12.0),
+        ("after", (1,), 3.0),
+        ("hold", (3, 2)),
+        ("sub", (3, 4)),
+    ),
+    "read by another layer": (
+        1,
+        ("least", (0, 0)),
+        ("sum", (0,), 7.0),
+        ("greatest", (0, 2)),
+        ("smooth", (1,), 3.0, 0.5),
+        ("highest", (4,), 1.0),
+        ("hold", (5, 3)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_of_windows_and_averages_lack_what_their_bars_lack(backend: str, name: str) -> None:
+    inputs, *nodes = LAYERS[name]
+    made = tuple(Node(operator, values, tuple(params)) for operator, values, *params in nodes)
+    core, program = backends.twin("indicators", backend), Program(inputs, made, (inputs + len(made) - 1,))
+    walks = series(np.random.default_rng(5), inputs, 300)
+    walks[-1][100] = np.nan
+    (whole,) = core.batch(program, (), walks)
+    assert_allclose(whole, core.Live(program, ()).extend(*walks), rtol=1e-9, atol=1e-9)
+
+
 def test_a_long_chain_of_windows_and_averages_is_made_at_once(backend: str) -> None:
     core, nodes = backends.twin("indicators", backend), 4_000
     chain = [

@@ -1,4 +1,4 @@
-"""Wide windows whose values are kept in order, bar by bar: mean deviations, quantiles and ranks."""
+"""Wide windows: values that are kept in order, bar by bar (mean deviations, quantiles and ranks), and long series."""
 
 from __future__ import annotations
 
@@ -117,3 +117,25 @@ def test_mean_deviations_with_a_value_near_the_largest_number(ta: ModuleType) ->
     others = np.r_[299:350, 351:649, 650:700]  # not where a form takes all distances from it, which overflows
     assert np.isfinite(found[others]).all()
     assert_allclose(found[others], ta.avgdev(x, 300)[others], rtol=1e-12)
+
+
+@pytest.mark.parametrize("window", [200, 1_500, 4_096, 5_000])
+def test_windows_of_thousands_of_bars_are_what_they_hold(ta: ModuleType, backend: str, window: int) -> None:
+    """Over so many bars windows are cut into blocks of their own length, side by side up to some width."""
+    bars = 10 * window if backend == "compiled" else 2 * window
+    x = 100.0 + np.random.default_rng(window).normal(size=bars).cumsum()
+    every = np.r_[window - 1 : bars : window // 7, bars - 1]
+    held = np.lib.stride_tricks.sliding_window_view(x, window)[every - (window - 1)]
+    line = np.polynomial.polynomial.polyfit(np.arange(window), held.T, 1)
+    for found, wanted in (
+        (ta.sma(x, window), held.mean(axis=1)),
+        (ta.sum(x, window), held.sum(axis=1)),
+        (ta.var(x, window), held.var(axis=1)),
+        (ta.stddev(x, window), held.std(axis=1)),
+        (ta.min(x, window), held.min(axis=1)),
+        (ta.max(x, window), held.max(axis=1)),
+        (ta.wma(x, window), held @ np.arange(1.0, window + 1) / (window * (window + 1) / 2)),
+        (ta.linearreg_slope(x, window), line[1]),
+    ):
+        assert np.isnan(found[: window - 1]).all()
+        assert_allclose(found[every], wanted, rtol=1e-8, atol=1e-9)
