@@ -41,7 +41,8 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder / "tree", "setup.py", "-q", "sdist", "-d", str(folder / "out"), FASTCORE_NO_EXTENSIONS="1")
     (archive,) = (folder / "out").iterdir()
     with tarfile.open(archive) as tar:
-        tar.extractall(folder / "unpacked", filter="data")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # which Python before 3.11.4 does not know
+        tar.extractall(folder / "unpacked")
     (unpacked,) = (folder / "unpacked").iterdir()
     return unpacked
 
