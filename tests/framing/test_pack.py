@@ -311,6 +311,15 @@ def test_options_are_checked(twin, options, error, text):
     assert str(caught.value) == text
 
 
+def test_what_the_repr_of_an_option_raises_is_raised(twin):
+    class Option:
+        def __repr__(self):
+            raise ZeroDivisionError("of the option")
+
+    with pytest.raises(ZeroDivisionError, match="of the option"):
+        twin("framing").packb(1, decimal=Option())
+
+
 def test_calls_are_checked(twin):
     f = twin("framing")
     with pytest.raises(TypeError, match=r"^packb\(\) missing 1 required positional argument: 'obj'$"):

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -62,6 +63,41 @@ def test_the_first_use_opens_the_file(queue: TaskQueue, tmp_path: Path, use: Cal
     assert len(list((tmp_path / "data").glob("*.owner"))) == 1
     queue.stop()
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["tasks.db"]
+
+
+def test_a_close_waits_for_the_queries_of_other_threads(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "tasks.db")
+    begun, left = threading.Event(), threading.Event()
+
+    def look(connection: sqlite3.Connection) -> int:
+        cursor = connection.execute("SELECT count(*) FROM task")  # the log is held until the connection is closed
+        begun.set()
+        left.wait(LONG)
+        return int(cursor.fetchone()[0])
+
+    query = store.open()._readers.ask(look)
+    query.add_done_callback(lambda done: None)  # has it run in a thread of the store
+    begun.wait(LONG)
+    closing = threading.Thread(target=store.close)
+    closing.start()
+    while not store._readers._closed:
+        time.sleep(0.001)
+    closing.join(0.05)
+    assert closing.is_alive()
+    left.set()
+    closing.join(LONG)
+    assert query.result(LONG) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["tasks.db"]
+
+
+def test_a_close_by_a_signal_handler_does_not_wait_for_the_query_that_it_interrupted(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "tasks.db").open()
+
+    def look(connection: sqlite3.Connection) -> int:
+        store.close()
+        return int(connection.execute("SELECT count(*) FROM task").fetchone()[0])
+
+    assert store._readers.ask(look).result() == 0
 
 
 def test_concurrent_first_calls_open_the_file_once(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ static Py_ssize_t offset_of(PyObject *type, const char *name) {
         offset = member->type == T_OBJECT_EX ? member->offset : -1;
     }
     if (offset < 0 && !PyErr_Occurred()) {
-        FC_RAISE(PyExc_TypeError, "%R: expected a class with a slot %s", type, name);
+        fc_raise(PyExc_TypeError, "%R: expected a class with a slot %s", type, name);
     }
     Py_XDECREF(descriptor);
     return offset;

@@ -1,6 +1,9 @@
 #include "common/errors.h"
 
+#include <stdarg.h>
 #include <string.h>
+
+#include "common/stack.h"
 
 PyObject *fc_take_exception(void) {
 #if PY_VERSION_HEX >= 0x030C0000
@@ -31,6 +34,20 @@ void fc_raise_exception(PyObject *error) {
         PyErr_Restore(Py_NewRef(Py_TYPE(error)), error, PyException_GetTraceback(error));
     }
 #endif
+}
+
+PyObject *fc_raise(PyObject *type, const char *format, ...) {
+    if (fc_stack_guard() == 0) {
+        va_list arguments;
+        va_start(arguments, format);
+        PyObject *text = PyUnicode_FromFormatV(format, arguments);
+        va_end(arguments);
+        if (text != NULL) {
+            PyErr_SetObject(type, text);
+            Py_DECREF(text);
+        }
+    }
+    return NULL;
 }
 
 const char *fc_type_name(PyObject *object) {

@@ -40,7 +40,4 @@ static inline int fc_stack_guard(void) {
 #define FC_GUARDED(call) (fc_stack_guard() < 0 ? NULL : (call))
 #define FC_GUARDED_INT(call) (fc_stack_guard() < 0 ? -1 : (call))
 
-/* PyErr_Format of a text that shows an object of the caller's: its repr may come back. */
-#define FC_RAISE(...) ((void)FC_GUARDED(PyErr_Format(__VA_ARGS__)))
-
 #endif

@@ -1,5 +1,7 @@
 #include "framing/columns.h"
 
+#include "common/errors.h"
+
 int fc_column_error(const char *what) {
     PyErr_Format(PyExc_SystemError, "columns: %s", what);
     return -1;
@@ -164,7 +166,7 @@ void fc_columns_close(column *columns, Py_ssize_t n) {
 static int check_lengths(const column *columns, Py_ssize_t n, PyObject *names) {
     for (Py_ssize_t i = 1; i < n; i++) {
         if (columns[i].rows != columns[0].rows) {
-            FC_RAISE(PyExc_ValueError, "columns: expected columns of one length, got %zd in %R and %zd in %R",
+            fc_raise(PyExc_ValueError, "columns: expected columns of one length, got %zd in %R and %zd in %R",
                      columns[0].rows, PyTuple_GET_ITEM(names, 0), columns[i].rows, PyTuple_GET_ITEM(names, i));
             return -1;
         }

@@ -41,7 +41,7 @@ char *fc_put_ext(fc_writer *w, char *p, PyObject *obj) {
     int overflow = 0;
     long number = PyLong_CheckExact(code) ? PyLong_AsLongAndOverflow(code, &overflow) : 1000;
     if (overflow || number < -128 || number > 127) {
-        FC_RAISE(PyExc_ValueError, "ExtType: expected a code in -128..127, got %R", code);
+        fc_raise(PyExc_ValueError, "ExtType: expected a code in -128..127, got %R", code);
         return NULL;
     }
     if (!PyBytes_Check(data)) {
@@ -70,13 +70,13 @@ char *fc_put_stamp(fc_writer *w, char *p, PyObject *obj) {
     int overflow = 0;
     int64_t s = PyLong_CheckExact(seconds) ? PyLong_AsLongLongAndOverflow(seconds, &overflow) : 0;
     if (overflow || !PyLong_CheckExact(seconds)) {
-        FC_RAISE(PyExc_ValueError, "Timestamp: expected seconds as an int of 64 bits, got %R", seconds);
+        fc_raise(PyExc_ValueError, "Timestamp: expected seconds as an int of 64 bits, got %R", seconds);
         p = NULL;
         goto done;
     }
     int64_t ns = PyLong_CheckExact(nanoseconds) ? PyLong_AsLongLongAndOverflow(nanoseconds, &overflow) : -1;
     if (overflow || ns < 0 || ns > 999999999) {
-        FC_RAISE(PyExc_ValueError, "Timestamp: expected nanoseconds as an int in 0..999999999, got %R", nanoseconds);
+        fc_raise(PyExc_ValueError, "Timestamp: expected nanoseconds as an int in 0..999999999, got %R", nanoseconds);
         p = NULL;
         goto done;
     }

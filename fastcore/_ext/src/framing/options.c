@@ -80,7 +80,7 @@ int fc_int_option(const char *name, PyObject *value, int64_t low, int64_t high, 
     int overflow;
     int64_t x = PyLong_AsLongLongAndOverflow(value, &overflow);
     if (overflow || x < low || x > high) {
-        FC_RAISE(PyExc_ValueError, "%s: expected an int in %lld..%lld, got %S", name, (long long)low, (long long)high,
+        fc_raise(PyExc_ValueError, "%s: expected an int in %lld..%lld, got %S", name, (long long)low, (long long)high,
                  value);
         return -1;
     }
@@ -119,7 +119,7 @@ static int set_decimal(void *field, const char *name, PyObject *value) {
         *out = value;
         return 1;
     }
-    FC_RAISE(PyExc_ValueError, "%s: expected 'str', 'float' or None, got %R", name, value);
+    fc_raise(PyExc_ValueError, "%s: expected 'str', 'float' or None, got %R", name, value);
     return -1;
 }
 

@@ -24,7 +24,7 @@ static int choose(const char *name, PyObject *given, const char *first, const ch
     if (PyUnicode_CompareWithASCIIString(given, second) == 0) {
         return 1;
     }
-    FC_RAISE(PyExc_ValueError, "%s: expected '%s' or '%s', got %R", name, first, second, given);
+    fc_raise(PyExc_ValueError, "%s: expected '%s' or '%s', got %R", name, first, second, given);
     return -1;
 }
 
@@ -36,7 +36,7 @@ int core_init(Core *core, PyObject *order, PyObject *priorities, PyObject *aging
         return -1;
     }
     if (rate < 0 || isinf(rate)) {
-        FC_RAISE(PyExc_ValueError, "aging: expected a finite rate of 0 or more a second, got %R", aging);
+        fc_raise(PyExc_ValueError, "aging: expected a finite rate of 0 or more a second, got %R", aging);
         return -1;
     }
     if (clock && clock != Py_None && !PyCallable_Check(clock)) {
@@ -222,7 +222,7 @@ int core_when(Core *core, PyObject **due, PyObject *delay, PyObject **owned) {
     }
     if (!(seconds >= 0 && seconds <= FARTHEST)) {
         PyObject *given = PyFloat_FromDouble(seconds);
-        FC_RAISE(PyExc_ValueError, "delay: expected 0 to %d seconds, got %R", FARTHEST, given);
+        fc_raise(PyExc_ValueError, "delay: expected 0 to %d seconds, got %R", FARTHEST, given);
         Py_XDECREF(given);
         return -1;
     }
@@ -237,7 +237,7 @@ static int too_far(const Core *core, double when, double now) {
     PyObject *name = core->clock ? FC_GUARDED(PyObject_Repr(core->clock)) : PyUnicode_FromString("time.monotonic");
     PyObject *shown = PyFloat_FromDouble(now), *given = PyFloat_FromDouble(when);
     if (name && shown && given) {
-        FC_RAISE(PyExc_ValueError,
+        fc_raise(PyExc_ValueError,
                  "due: expected a time within ten years on the heap's clock, %U, which shows %R, got %R", name, shown,
                  given);
     }
@@ -373,7 +373,7 @@ int core_find(Core *core, PyObject *handle, uint32_t *slot) {
 static int require(Core *core, PyObject *handle, uint32_t *slot) {
     int found = core_enter(core) < 0 ? -1 : core_find(core, handle, slot);
     if (found == 0) {
-        FC_RAISE(PyExc_KeyError, "handle: expected that of an item in this heap, got %S", handle);
+        fc_raise(PyExc_KeyError, "handle: expected that of an item in this heap, got %S", handle);
     }
     return found > 0 ? 0 : -1;
 }

@@ -94,7 +94,7 @@ static int refuse_rounding(PyObject *given, double value) {
     const int same = !equal ? -1 : equal == Py_NotImplemented ? 1 : PyObject_IsTrue(equal);
     Py_XDECREF(equal);
     if (same == 0) {
-        FC_RAISE(PyExc_ValueError,
+        fc_raise(PyExc_ValueError,
                  "priority: expected a number that equals an int or a float, got %R: priorities='any' compares it "
                  "as it is",
                  given);

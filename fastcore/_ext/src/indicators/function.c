@@ -35,7 +35,7 @@ int fc_record_check(PyObject *type) {
     }
     if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, &PyTuple_Type) ||
         ((PyTypeObject *)type)->tp_itemsize != PyTuple_Type.tp_itemsize) {
-        FC_RAISE(PyExc_TypeError, "result_type: expected a named tuple class or None, got %R", type);
+        fc_raise(PyExc_TypeError, "result_type: expected a named tuple class or None, got %R", type);
         return -1;
     }
     return 0;
@@ -270,7 +270,7 @@ static PyObject *run_bound(Function *f, PyObject *bound) {
     PyObject *out[FC_MAX_OUT], *own[FC_MAX_OUT], *given = NULL;
     if (!PyTuple_Check(bound) || PyTuple_GET_SIZE(bound) < 3 || PyTuple_GET_SIZE(bound) > 4 ||
         !PyTuple_Check(PyTuple_GET_ITEM(bound, 0)) || !PyTuple_Check(PyTuple_GET_ITEM(bound, 1))) {
-        FC_RAISE(PyExc_TypeError, "%U: bind: expected (arrays, params, finish) with %d arrays and %d params, got %R",
+        fc_raise(PyExc_TypeError, "%U: bind: expected (arrays, params, finish) with %d arrays and %d params, got %R",
                  f->name, f->n_in, f->n_par, bound);
         return NULL;
     }
@@ -290,7 +290,7 @@ static PyObject *run_bound(Function *f, PyObject *bound) {
         given = PyTuple_GET_ITEM(given, 0);
     }
     if (given && !take_own(given, program->n_out, in, program->n_in, own)) {
-        FC_RAISE(PyExc_TypeError, "%U: bind: expected %d arrays of their own for the outputs, got %R", f->name,
+        fc_raise(PyExc_TypeError, "%U: bind: expected %d arrays of their own for the outputs, got %R", f->name,
                  program->n_out, given);
     } else if (!run(program, in, 0, given ? own : NULL, out)) {
         result = finished(f, out, program->n_out, PyTuple_GET_ITEM(bound, 2));

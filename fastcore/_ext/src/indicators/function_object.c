@@ -82,7 +82,7 @@ static int take_param(Function *f, PyObject *param, int j, PyObject **name) {
     const char *kind;
     if (!PyTuple_Check(param) || !PyArg_ParseTuple(param, "Usddd", name, &kind, f->preset + j, f->lo + j, f->hi + j)) {
         if (!PyErr_Occurred()) {
-            FC_RAISE(PyExc_TypeError, "params: expected (name, kind, default, lo, hi), got %R", param);
+            fc_raise(PyExc_TypeError, "params: expected (name, kind, default, lo, hi), got %R", param);
         }
         return -1;
     }
@@ -103,7 +103,7 @@ PyObject *fc_function_new(PyObject *source, PyObject *name, PyObject *inputs, Py
     }
     Py_ssize_t n_par = kernel ? fc_par_count(kernel) : PyTuple_Check(params) ? PyTuple_GET_SIZE(params) : 0;
     if (!PyUnicode_Check(name)) {
-        return FC_GUARDED(PyErr_Format(PyExc_TypeError, "name: expected a str, got %R", name));
+        return fc_raise(PyExc_TypeError, "name: expected a str, got %R", name);
     }
     if (n_in > FC_MAX_IN || n_par > FC_MAX_PAR) {
         return PyErr_Format(PyExc_ValueError, "%U: expected at most %d inputs and %d params, got %zd and %zd", name,
@@ -111,14 +111,14 @@ PyObject *fc_function_new(PyObject *source, PyObject *name, PyObject *inputs, Py
     }
     if (!PyTuple_Check(inputs) || PyTuple_GET_SIZE(inputs) != n_in || !PyTuple_Check(params) ||
         PyTuple_GET_SIZE(params) != n_par) {
-        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "%U: expected %zd inputs and %zd params, got %R and %R", name,
-                                       n_in, n_par, inputs, params));
+        return fc_raise(PyExc_ValueError, "%U: expected %zd inputs and %zd params, got %R and %R", name, n_in, n_par,
+                        inputs, params);
     }
     if (fc_record_check(result_type)) {
         return NULL;
     }
     if (!PyCallable_Check(bind)) {
-        return FC_GUARDED(PyErr_Format(PyExc_TypeError, "bind: expected a callable, got %R", bind));
+        return fc_raise(PyExc_TypeError, "bind: expected a callable, got %R", bind);
     }
     Function *f = PyObject_GC_New(Function, &Function_Type);
     if (!f) {
@@ -144,7 +144,7 @@ PyObject *fc_function_new(PyObject *source, PyObject *name, PyObject *inputs, Py
             goto failed;
         }
         if (!PyUnicode_CheckExact(slot)) {
-            FC_RAISE(PyExc_TypeError, "inputs: expected names, got %R", slot);
+            fc_raise(PyExc_TypeError, "inputs: expected names, got %R", slot);
             goto failed;
         }
         Py_INCREF(slot);

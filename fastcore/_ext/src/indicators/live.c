@@ -251,8 +251,7 @@ static PyObject *live_setstate(Live *s, PyObject *stored) {
     Py_ssize_t size, last_size, count;
     if (!PyTuple_Check(stored) ||
         !PyArg_ParseTuple(stored, "iy#y#n", &version, &state, &size, &last, &last_size, &count)) {
-        return PyErr_Occurred() ? NULL
-                                : FC_GUARDED(PyErr_Format(PyExc_TypeError, "state: expected a tuple, got %R", stored));
+        return PyErr_Occurred() ? NULL : fc_raise(PyExc_TypeError, "state: expected a tuple, got %R", stored);
     }
     if (version == FC_KERNEL_STATES && run_by_kernel(s)) {
         return NULL;
@@ -272,8 +271,8 @@ static PyObject *live_setstate(Live *s, PyObject *stored) {
         PyMem_Free(loaded);
     }
     if (!fits) {
-        return FC_GUARDED(PyErr_Format(PyExc_ValueError, "state: expected one of %s%R in version %d", s->program->name,
-                                       s->params, FC_STATE_VERSION));
+        return fc_raise(PyExc_ValueError, "state: expected one of %s%R in version %d", s->program->name, s->params,
+                        FC_STATE_VERSION);
     }
     memcpy(s->last, last, (size_t)last_size);
     s->count = count;

@@ -1,6 +1,7 @@
 #define PY_SSIZE_T_CLEAN
 #include "indicators/program_object.h"
 
+#include "common/errors.h"
 #include "common/imports.h"
 #include "common/stack.h"
 
@@ -100,7 +101,7 @@ static int take_node(const fc_isa *isa, fc_program *p, int k, PyObject *node) {
     made->op = fc_operator_named(isa, name);
     if (!made->op || !PyTuple_Check(inputs) || PyTuple_GET_SIZE(inputs) != made->op->n_in || !PyTuple_Check(params) ||
         PyTuple_GET_SIZE(params) != (Py_ssize_t)strlen(made->op->par)) {
-        FC_RAISE(PyExc_ValueError, "program: expected an operator with its inputs and parameters, got %R", node);
+        fc_raise(PyExc_ValueError, "program: expected an operator with its inputs and parameters, got %R", node);
         return -1;
     }
     for (int j = 0; j < made->op->n_in; j++) {
@@ -113,7 +114,7 @@ static int take_node(const fc_isa *isa, fc_program *p, int k, PyObject *node) {
         PyObject *given = PyTuple_GET_ITEM(params, j);
         made->par[j] = PyFloat_Check(given) ? PyFloat_AS_DOUBLE(given) : -1.0;
         if (!PyFloat_Check(given) || !fc_operator_takes(made->op->par[j], made->par[j])) {
-            FC_RAISE(PyExc_ValueError, "program: %s cannot run with %R", made->op->name, given);
+            fc_raise(PyExc_ValueError, "program: %s cannot run with %R", made->op->name, given);
             return -1;
         }
     }
@@ -190,7 +191,7 @@ PyObject *fc_program_with(const fc_kernel *kernel, const double *par) {
 static int kernel_takes(const fc_kernel *kernel, PyObject *floats, double *par) {
     int count = fc_par_count(kernel);
     if (PyTuple_GET_SIZE(floats) != count) {
-        FC_RAISE(PyExc_ValueError, "params: expected %d numbers for %s, got %R", count, kernel->name, floats);
+        fc_raise(PyExc_ValueError, "params: expected %d numbers for %s, got %R", count, kernel->name, floats);
         return -1;
     }
     for (int j = 0; j < count; j++) {
@@ -203,7 +204,7 @@ static int kernel_takes(const fc_kernel *kernel, PyObject *floats, double *par) 
     if (kernel->par[bad] == 'm') {
         return 0;
     }
-    FC_RAISE(PyExc_ValueError, "params: %s cannot run with %R at %d", kernel->name, PyTuple_GET_ITEM(floats, bad), bad);
+    fc_raise(PyExc_ValueError, "params: %s cannot run with %R at %d", kernel->name, PyTuple_GET_ITEM(floats, bad), bad);
     return -1;
 }
 

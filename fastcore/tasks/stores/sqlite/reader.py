@@ -60,6 +60,8 @@ class Readers:
         self._threads = threads
         self._started = 0
         self._lock = threading.RLock()  # re-entrant, for signal handlers
+        self._ended = threading.Condition(self._lock)
+        self._reading: list[int] = []  # threads, once for each query
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
         self._reads: SimpleQueue[Read[Any] | None] = SimpleQueue()
@@ -72,6 +74,11 @@ class Readers:
 
     def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query in this thread."""
+        thread = threading.get_ident()
+        with self._lock:
+            if self._closed:
+                raise _closed(self._path)
+            self._reading.append(thread)
         try:
             connection = self._take()
             try:
@@ -80,6 +87,10 @@ class Readers:
                 self._give_back(connection)
         except sqlite3.Error as error:
             raise told(error, str(self._path)) from error
+        finally:
+            with self._lock:
+                self._reading.remove(thread)
+                self._ended.notify_all()
 
     def begin(self, read: Read[Any]) -> None:
         """Run a query in one of the threads."""
@@ -92,12 +103,17 @@ class Readers:
                 threading.Thread(target=self._serve, name="fastcore-tasks-read", daemon=True).start()
 
     def close(self) -> None:
-        """Close all connections, and end the threads once their queries are done."""
+        """Wait for the queries of other threads, close all connections, and end the threads.
+
+        A connection that outlives the writer's would leave the log beside the file: it may not write.
+        """
+        thread = threading.get_ident()  # its own query is one that a signal handler interrupted
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
             for _ in range(self._started):
                 self._reads.put(None)
+            self._ended.wait_for(lambda: all(other == thread for other in self._reading))
         for connection in idle:
             connection.close()
 
@@ -108,8 +124,6 @@ class Readers:
 
     def _take(self) -> sqlite3.Connection:
         with self._lock:
-            if self._closed:
-                raise _closed(self._path)
             if self._idle:
                 return self._idle.pop()
         return connect_reader(self._path, same_thread=False)
