@@ -29,7 +29,8 @@ __all__ = ["checked", "coded", "core", "decode", "goes_on", "outputs", "program"
 
 Array = NDArray[np.float64]
 
-_ELSE = frozenset({"willr"})  # without missing data too: TA-Lib keeps it in -100..0 where a close is out of its bar
+# Without missing data too: TA-Lib keeps the first in -100..0 where a close is out of its bar; others have 0 without volume.
+_ELSE = frozenset({"willr", "vwma", "rvol"})
 
 
 def checked(nan: Any) -> bool:
@@ -68,10 +69,12 @@ def decode(x: Array) -> None:
 def outputs(twin: Any, row: Indicator, values: tuple[float, ...], inputs: tuple[Array, ...]) -> Any:
     """Return the outputs of `row`; None where they are those without the policy: none is missing but the first bars."""
     there = [np.isfinite(x) for x in inputs]
-    if row.name not in _ELSE and (not _has_gap(there) or _by_bar(row, values)):
+    source, params = row.core(values)
+    own = not isinstance(source, str)  # may make missing values of what is there
+    if row.name not in _ELSE and not own and (not _has_gap(there) or _by_bar(row, values)):
         return None
     given = tuple(np.where(finite, x, MISSING) for finite, x in zip(there, inputs))
-    found: tuple[Array, ...] = twin.batch(*core(row, values, "talib"), given)
+    found: tuple[Array, ...] = twin.batch(AsTalib(source), params, given)
     for x in found:
         decode(x)
     return found

@@ -39,7 +39,8 @@ class Maker:
             lambda: self.node("times", rng.choice([2.0, -1.0, 0.5])): 4,
             lambda: self.node("add_number", rng.choice([0.0, 3.5])): 3,
             lambda: self.with_input("div"): 4,
-            lambda: self.with_input("ratio", 0.0): 4,
+            lambda: self.with_input("ratio", rng.choice([0.0, np.nan])): 5,
+            self.follow: 4,
             lambda: self.of_input("surplus"): 2,
             lambda: self.of_input("where_greater"): 2,
             lambda: self.node("lag", float(rng.randint(0, 6))): 8,
@@ -50,6 +51,9 @@ class Maker:
             lambda: self.node("total"): 4,
             lambda: self.node("previous", rng.choice([np.nan, 0.0])): 3,
             lambda: self.with_input("hold"): 2,
+            lambda: self.with_input("first"): 1,
+            lambda: self.node("line", float(rng.choice([2, 9])), rng.choice([0.0, 3.0])): 2,
+            lambda: self.of_input("covariance", 6.0, 2.0): 1,
             lambda: self.node("after", float(rng.randint(0, 5))): 2,
         }
         for make in rng.choices(list(kinds), list(kinds.values()), k=rng.randint(2, 9)):
@@ -60,6 +64,11 @@ class Maker:
         first = max(0, values - 5) if self.rng.random() < 0.7 else 0
         inputs = tuple(self.rng.randrange(first, values) for _ in range(OPERATORS[operator].inputs))
         return Node(operator, inputs, params)
+
+    def follow(self) -> Node:
+        self.nodes.append(Node("times", (self.rng.randrange(self.inputs),), (0.003,)))  # a rate: inputs are about 100
+        x, start = self.node("add").inputs
+        return Node("follow", (x, self.inputs + len(self.nodes) - 1, start), ())
 
     def of_input(self, operator: str, *params: float) -> Node:
         inputs = tuple(self.rng.randrange(self.inputs) for _ in range(OPERATORS[operator].inputs))

@@ -1,5 +1,6 @@
 #include "indicators/layers.h"
 
+#include <float.h>
 #include <stdlib.h>
 
 #include "indicators/gap_bits.h"
@@ -319,6 +320,15 @@ static int run_layer(const fc_layer *layer, const double **in, double **out, ptr
     return !same || fc_program_packed(p, in, out, n - first, scratch);
 }
 
+/* What is infinite is a result, yet no bar that a next layer may take. */
+static int any_infinite(const fc_program *p, double *const *out, ptrdiff_t n) {
+    int found = 0;
+    for (int j = 0; j < p->n_out && !found; j++) {
+        found = fc_isa_used()->gaps->any_beyond(out[j], n, DBL_MAX);
+    }
+    return found;
+}
+
 int fc_program_layered(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n) {
     ptrdiff_t crossing = 0, most = 0;
     for (int l = 0; l < p->n_layers; l++) {
@@ -333,16 +343,17 @@ int fc_program_layered(const fc_program *p, const double *const *in, double *con
     for (int l = 0; l < p->n_layers && !failed; l++) {
         const fc_layer *layer = p->layers + l;
         const double *from[FC_MAX_IN];
-        double *to[FC_MAX_OUT];
+        double *to[FC_MAX_OUT], *begun[FC_MAX_OUT];
         for (int j = 0; j < layer->program->n_in; j++) {
             from[j] = layer->in[j] < p->n_in ? in[layer->in[j]] : at[layer->in[j]];
         }
         for (int j = 0; j < layer->program->n_out; j++) {
-            to[j] = l < p->n_layers - 1 ? (at[layer->out[j]] = next) : out[j];
+            to[j] = begun[j] = l < p->n_layers - 1 ? (at[layer->out[j]] = next) : out[j];
             next += l < p->n_layers - 1 ? n : 0;
         }
         double *last = memory + crossing * n;
         failed = run_layer(layer, from, to, n, fc_on_line(last + FC_WORDS(n)), (uint64_t *)(void *)last);
+        failed = failed || (l < p->n_layers - 1 && any_infinite(layer->program, begun, n));
     }
     free(at);
     fc_room_give(memory);

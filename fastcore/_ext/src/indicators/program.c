@@ -70,6 +70,18 @@ void fc_program_free(fc_program *p) {
     }
 }
 
+/* Whether it is known if a value is finite: an input, or one some bars before, or a number. */
+static int is_given(const fc_program *p, int v) {
+    while (v >= p->n_in && fc_is_lag(p->nodes + (v - p->n_in))) {
+        v = p->nodes[v - p->n_in].in[0];
+    }
+    if (v < p->n_in) {
+        return 1;
+    }
+    const fc_node *node = p->nodes + (v - p->n_in);
+    return fc_node_is(node, "constant") && fc_finite(node->par[0]);
+}
+
 /* Where each node begins, and where its state and carry are. */
 static void set_nodes(fc_program *p) {
     int kinds[FC_COUNT + 1] = {0}, others = 0; /* nodes that neither fill nor leave out what is missing */
@@ -80,8 +92,8 @@ static void set_nodes(fc_program *p) {
         for (int j = 0; j < op->n_in; j++) {
             const fc_value *value = p->values + node->in[j];
             from = value->first > from ? value->first : from;
-            node->doubtful[j] =
-                op->kind != FC_MAP && op->kind != FC_COUNT && !op->declines && value->input < 0 && !value->checked;
+            node->doubtful[j] = op->kind != FC_MAP && op->kind != FC_COUNT && !(op->declines >> j & 1) &&
+                                !is_given(p, node->in[j]) && !value->checked;
             p->values[node->in[j]].checked |= node->doubtful[j];
         }
         node->first = from + lag;

@@ -208,6 +208,11 @@ static int kernel_takes(const fc_kernel *kernel, PyObject *floats, double *par) 
     return -1;
 }
 
+static PyObject *trace(PyObject *source, PyObject *floats) {
+    PyObject *function = fc_get(&traced);
+    return function ? FC_GUARDED(PyObject_CallFunctionObjArgs(function, source, floats, NULL)) : NULL;
+}
+
 static PyObject *make(const fc_isa *isa, PyObject *source, PyObject *floats, int by_kernel) {
     double par[FC_MAX_PAR] = {0};
     const fc_kernel *kernel = fc_kernel_of(isa, source);
@@ -218,9 +223,7 @@ static PyObject *make(const fc_isa *isa, PyObject *source, PyObject *floats, int
     if (takes && by_kernel) {
         return fc_program_with(kernel, par);
     }
-    PyObject *function = fc_get(&traced);
-    PyObject *program = function ? FC_GUARDED(PyObject_CallFunctionObjArgs(function, source, floats, NULL)) : NULL;
-    PyObject *holder = program ? build(isa, source, program) : NULL;
+    PyObject *program = trace(source, floats), *holder = program ? build(isa, source, program) : NULL;
     Py_XDECREF(program);
     return holder;
 }
@@ -228,6 +231,11 @@ static PyObject *make(const fc_isa *isa, PyObject *source, PyObject *floats, int
 static PyObject *program_of(const fc_isa *isa, PyObject *source, PyObject *params, int by_kernel) {
     PyObject *holder = NULL, *key = NULL, *floats = fc_floats(params);
     if (!floats) {
+        return NULL;
+    }
+    source = PyCallable_Check(source) ? trace(source, floats) : Py_NewRef(source); /* keeps no function of the user's */
+    if (!source) {
+        Py_DECREF(floats);
         return NULL;
     }
     if (isa == fc_isa_used() && (kept || (kept = PyDict_New())) &&
@@ -245,6 +253,7 @@ static PyObject *program_of(const fc_isa *isa, PyObject *source, PyObject *param
     }
     Py_XDECREF(key);
     Py_DECREF(floats);
+    Py_DECREF(source);
     return holder;
 }
 

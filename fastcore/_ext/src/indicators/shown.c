@@ -12,7 +12,7 @@ static void mark_shown(const fc_program *p, ptrdiff_t *shown) {
         ptrdiff_t result = shown[p->n_in + k];
         for (int j = 0; j < node->op->n_in; j++) {
             ptrdiff_t *input = shown + node->in[j], found = 0;
-            if (node->op->declines) {
+            if (node->op->declines >> j & 1) {
                 found = 1;
             } else if (result && fc_is_lag(node)) {
                 found = result + fc_lag_of(node);
@@ -138,6 +138,15 @@ static int reaches_all(const fc_program *p, int j, ptrdiff_t *low, ptrdiff_t *hi
     return all;
 }
 
+/* Whether a map gives NaN as it is told to, as a ratio for a divisor of 0. */
+static int names_nan(const fc_node *node) {
+    int found = 0;
+    for (size_t i = 0; i < strlen(node->op->par); i++) {
+        found |= node->par[i] != node->par[i];
+    }
+    return found && node->op->kind == FC_MAP;
+}
+
 /* Whether one of several results may be NaN although all bars are there, so that the others are looked at for it. */
 static int invents(const fc_program *p, ptrdiff_t *may) {
     int found = 0;
@@ -145,7 +154,7 @@ static int invents(const fc_program *p, ptrdiff_t *may) {
     for (int k = 0; k < p->n_nodes; k++) {
         const fc_node *node = p->nodes + k;
         ptrdiff_t *result = may + p->n_in + k;
-        *result = node->op->kind == FC_COUNT || node->op->strict & FC_INVENTS;
+        *result = node->op->kind == FC_COUNT || node->op->strict & FC_INVENTS || names_nan(node);
         for (int j = 0; j < node->op->n_in; j++) {
             *result |= may[node->in[j]];
         }

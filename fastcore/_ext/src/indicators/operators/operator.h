@@ -62,7 +62,7 @@ typedef struct fc_operator {
     int n_in;
     fc_kind kind;
     unsigned char strict; /* of a map, bit j: no result is finite where input j is not; FC_CHOOSES, FC_INVENTS */
-    unsigned char declines; /* whether block declines by itself when an input is not finite */
+    unsigned char declines; /* bit j: block declines by itself when input j is not finite */
     fc_nan nan; /* in block of a window, up to FC_SPREADING bars */
     ptrdiff_t (*lag)(const double *par); /* bars of its inputs before the first result; NULL: none */
     ptrdiff_t (*scratch)(const double *par); /* doubles that block needs; NULL: none */

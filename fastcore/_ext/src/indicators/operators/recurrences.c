@@ -278,7 +278,7 @@ static int follow_block(const double *par, void *carry, const double *const *in,
     s->value = y;
     return !fc_finite(y); /* what is not finite never leaves the average */
 }
-REMEMBERING(follow, "", 3, memory, follow_push, NULL, 1, LANES(follow, one_row));
+REMEMBERING(follow, "", 3, memory, follow_push, NULL, 3, LANES(follow, one_row)); /* of starts it reads one */
 
 #define total_init hold_init
 #define total_valid any_valid
