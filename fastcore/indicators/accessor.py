@@ -5,7 +5,7 @@
     import fastcore.indicators.accessor
 
     frame.fast.rsi(14)                      # a Series; frame.fast.macd() a frame with macd, signal and hist
-    frame.fast.plan(plan)                   # what plan(frame) gives
+    frame.fast.plan(plan)                   # what plan(frame) gives; also plan(plan, nan="talib")
     frame.groupby("symbol")["close"].transform(lambda close: close.fast.rsi(14))
 
 A frame's columns are taken by the names that a definition has: ``frame.fast.sma(20, real="volume")``. A MultiIndex of
@@ -15,7 +15,7 @@ symbols and times is computed symbol by symbol.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from fastcore.dispatch.formatting import meant
 from fastcore.indicators.definition import DEFINITIONS
@@ -68,11 +68,11 @@ class FrameIndicators(_Named):
 
         return method
 
-    def plan(self, plan: Plan) -> Any:
-        """Return a frame with every output of `plan`."""
+    def plan(self, plan: Plan, *, nan: Literal["talib"] | None = None) -> Any:
+        """Return a frame with every output of `plan`; ``nan="talib"`` treats missing data as TA-Lib does."""
         if not isinstance(plan, Plan):
             raise TypeError(f"plan: expected a Plan, got {type(plan).__name__}")
-        return plan(self._frame)
+        return plan(self._frame, nan=nan)
 
 
 class SeriesIndicators(_Named):

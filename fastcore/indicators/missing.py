@@ -29,7 +29,7 @@ __all__ = ["checked", "coded", "core", "decode", "goes_on", "outputs", "program"
 
 Array = NDArray[np.float64]
 
-# Without missing data too: TA-Lib keeps the first in -100..0 where a close is out of its bar; others have 0 without volume.
+# Without missing data too: TA-Lib keeps the first in -100..0 where a close is out of its bar; others divide by 0 there.
 _ELSE = frozenset({"willr", "vwma", "rvol"})
 
 

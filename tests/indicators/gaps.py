@@ -33,7 +33,7 @@ def gaps(row: Indicator, params: Sequence[Any], bars: int) -> Iterator[tuple[str
         mask[:, 0] = False
         yield f"{share} of all", mask
     whole = np.zeros((inputs, bars), bool)
-    whole[0, :7] = whole[:, 250] = True
+    whole[0, :7] = whole[:, min(250, bars - 9)] = True
     yield "leading, and a whole bar", whole
 
 
@@ -41,6 +41,31 @@ def columns_of(row: Indicator, bars: int) -> list[Any]:
     columns = walk(bars, seed=1)
     scale = 1e-3 if row.group == "Math Transform" else 1.0
     return [columns[name] * (1e-3 if name == "volume" else scale) for name in row.inputs]
+
+
+# A symbol that is halted twice, without volume, prices that tie, and steps of five bars.
+KINDS = ("halted", "tied", "steps")
+
+
+def still_columns(row: Indicator, bars: int, kind: str) -> list[Any]:
+    random = np.random.default_rng(3)
+    if kind == "halted":
+        columns = walk(bars, seed=1)
+        for first, last in ((bars // 4, bars * 3 // 7), (bars * 5 // 7, bars * 6 // 7)):
+            for name in ("open", "high", "low", "close"):
+                columns[name][first:last] = columns["close"][first]
+            columns["volume"][first:last] = 0.0
+    elif kind == "steps":
+        columns = dict.fromkeys(("open", "high", "low", "close"), np.repeat(random.integers(1, 4, bars), 5)[:bars])
+        columns["volume"] = np.repeat(random.integers(0, 4, bars), 7)[:bars]
+    else:
+        columns = {name: random.integers(1, 4, bars) for name in ("open", "close", "volume")}
+        ends = [columns["open"], columns["close"], random.integers(1, 4, bars)]
+        columns["high"], columns["low"] = np.maximum.reduce(ends), np.minimum.reduce(ends)
+    columns |= {"real": columns["close"], "real0": columns["close"], "real1": columns["high"]}
+    columns["periods"] = random.integers(2, 30, bars)
+    scale = 1e-3 if row.group == "Math Transform" else 1.0
+    return [np.array(columns[name], dtype=float) * scale for name in row.inputs]
 
 
 def outputs(result: Any) -> tuple[Any, ...]:

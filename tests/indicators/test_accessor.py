@@ -44,6 +44,17 @@ def test_methods_of_a_frame(ta: ModuleType) -> None:
         frame.fast.plan(3)
 
 
+def test_methods_have_the_policy_for_missing_data(ta: ModuleType) -> None:
+    frame: Any = bars()
+    frame.loc[30, "close"] = np.nan
+    whole = frame.fast.plan(PLAN, nan="talib")
+    pd.testing.assert_frame_equal(whole, PLAN(frame, nan="talib"))
+    assert whole["rsi"].iloc[-1] == frame.fast.rsi(5, nan="talib").iloc[-1] == 0.0
+    assert frame.fast.plan(PLAN)["rsi"].iloc[-1] > 0.0
+    with pytest.raises(ValueError, match="nan: expected 'talib' or None, got 'skip'"):
+        frame.fast.plan(PLAN, nan="skip")
+
+
 def test_symbols_in_a_multiindex_and_in_groups(ta: ModuleType) -> None:
     times = pd.date_range("2024-01-01", periods=30)
     index = pd.MultiIndex.from_product([["A", "B"], times], names=["symbol", "time"])

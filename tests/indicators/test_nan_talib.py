@@ -13,7 +13,7 @@ from fastcore.indicators.registry import INDICATORS, Indicator, rolling
 from tests.conftest import PURE_ONLY
 from tests.indicators.arrays import assert_allclose, assert_array_equal
 from tests.indicators.cases import Case, every_case, on_twin, real_prices, walk
-from tests.indicators.gaps import columns_of, from_talib, gaps, outputs, typed
+from tests.indicators.gaps import KINDS, columns_of, from_talib, gaps, outputs, still_columns, typed
 from tests.indicators.turns import in_turn
 
 ROWS = [row for row in INDICATORS.values() if row.group != rolling.GROUP]
@@ -23,13 +23,20 @@ SORTED = "percentile"
 compiled = pytest.mark.skipif(PURE_ONLY, reason="the pure twin carries out the same programs")
 
 
-def compare(backend: str, case: Case, columns: list[Any]) -> None:
+# With values that tie or stand still TA-Lib's results after a missing value depend on what its running sums and the
+# extremes of its windows were before: sums begin again where digits were lost (the first five; RVI is made of one of
+# them), and of equal values it finds an older one, or none for a bar, where it seeks an extreme again.
+BY_VALUES = ("stddev", "var", "beta", "correl", "rvi", "minindex", "maxindex", "minmaxindex", "donchian", "stochf")
+
+
+def compare(backend: str, case: Case, columns: list[Any], kind: str = "") -> None:
     row, params = case.row, typed(*case)
     for what, mask in gaps(row, params, len(columns[0])):
         inputs = [np.where(gone, np.nan, x) for gone, x in zip(mask, columns)]
         ours = outputs(on_twin(backend, row.name)(*inputs, *params, nan="talib"))
         for a, b in zip(ours, from_talib(row, inputs, params), strict=True):
-            assert_allclose(a, b, rtol=1e-8, atol=1e-8, err_msg=f"{case}, {what}")
+            b = np.where(np.isinf(b), np.nan, b)
+            assert_allclose(a, b, rtol=1e-8, atol=1e-8, err_msg=f"{case}, {what} {kind}")
 
 
 @in_turn("row", [row for row in ROWS if row.name != SORTED])
@@ -50,6 +57,61 @@ OTHERS = [
 @in_turn("case", OTHERS)
 def test_results_with_other_parameters_are_those_of_talib(case: Case) -> None:
     compare("compiled", case, columns_of(case.row, 700))
+
+
+STILL_BARS = {"compiled": 420, "python": 170}
+STILL = [row for row in ROWS if row.name not in (*BY_VALUES, SORTED)]
+
+
+@in_turn("row", STILL)
+def test_results_on_series_that_stand_still_are_those_of_talib(backend: str, row: Indicator) -> None:
+    case = Case(row, tuple(param.default for param in row.params))
+    for kind in KINDS if backend == "compiled" else KINDS[:2]:
+        compare(backend, case, still_columns(row, STILL_BARS[backend], kind), kind)
+
+
+@compiled
+@in_turn("case", [case for case in OTHERS if case.row in STILL])
+def test_results_on_series_that_stand_still_with_other_parameters(case: Case) -> None:
+    for kind in KINDS:
+        compare("compiled", case, still_columns(case.row, 420, kind), kind)
+
+
+@in_turn("row", STILL)
+def test_live_on_series_that_stand_still_gives_what_the_function_does(
+    ta: ModuleType, backend: str, row: Indicator
+) -> None:
+    params = next(every_case([row], (1,))).params
+    for kind in KINDS if backend == "compiled" else KINDS[:2]:
+        columns = still_columns(row, STILL_BARS[backend], kind)
+        for place, x in enumerate(columns):
+            x[[20 + place, 90 + 5 * place]] = np.nan
+        live = getattr(ta, row.definition)(*typed(row, params)).live(nan="talib")
+        whole = getattr(ta, row.name)(*columns, *typed(row, params), nan="talib")
+        for a, b in zip(outputs(live.extend(*columns)), outputs(whole), strict=True):
+            assert_allclose(a, b, rtol=1e-9, atol=1e-9, err_msg=kind)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sums_begin_again_after_a_window_without_movement(ta: ModuleType, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    for turn in range(40):
+        names = ("open", "high", "low", "close", "volume")
+        columns = {name: np.repeat(random.integers(1, 4, 60), random.integers(1, 7, 60))[:60] * 1.0 for name in names}
+        columns["volume"] -= 1.0
+        ends = [columns[name] for name in ("open", "high", "low", "close")]
+        columns["high"], columns["low"] = np.maximum.reduce(ends), np.minimum.reduce(ends)
+        columns["close"] -= 1.0 * (turn % 4 == 0)  # prices of 0
+        for x in columns.values():
+            x[random.integers(1, 60, random.integers(0, 2))] = np.nan
+        columns["real"] = columns["close"]
+        for name in ("er", "mfi", "vortex", "ultosc", "bop", "pvt", "vwma", "rvol"):
+            row = INDICATORS[name]
+            inputs, params = [columns[one] for one in row.inputs], [int(random.integers(2, 6)) for _ in row.params]
+            ours = outputs(getattr(ta, name)(*inputs, *params, nan="talib"))
+            for a, b in zip(ours, from_talib(row, inputs, params), strict=True):
+                b = np.where(np.isinf(b), np.nan, b)
+                assert_allclose(a, b, rtol=1e-9, atol=1e-9, err_msg=f"{name}{params}, {turn}")
 
 
 @compiled

@@ -30,7 +30,7 @@ _OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 # In these nothing is compared that a missing value gets into; a percentile is by the operators alone, see the docs.
-_SPOILING = frozenset({"bop", "mfi", "percentile", *rolling.DEFINITIONS})
+_SPOILING = frozenset({"percentile", *rolling.DEFINITIONS})
 
 
 @dataclass(frozen=True)

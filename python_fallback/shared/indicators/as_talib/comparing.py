@@ -54,6 +54,10 @@ class Comparing(Spoiling):
         mask = self.mask(x)
         return x if mask is None else self.plain("where", mask, otherwise, x)
 
+    def without(self, x: Value, divisor: Value) -> Value:
+        """Return `x`, missing where `divisor` is 0 too."""
+        return self.masked(x, self.either([self.mask(x), self.plain("eq", divisor, 0.0)]))
+
     # ---- comparisons ----
 
     def _compared(self, operator: str, values: Sequence[Value], masks: Masks, *params: Any) -> Value:
@@ -153,6 +157,13 @@ class Comparing(Spoiling):
             others = self.plain("where", price, 0.0, others)
         return self.masked(found, others)
 
+    def _at_balance(self, values: Sequence[Value], masks: Masks) -> Value:
+        found = self.plain("balance", *values)
+        ends = self.either([masks[0], masks[3]])
+        if ends is not None:
+            ends = self.plain("mul", ends, self.plain("gt", values[1], values[2]))
+        return self.masked(found, self.either([*masks[1:3], ends]))
+
     def _at_true_move(self, values: Sequence[Value], masks: Masks) -> Value:
         high, low, close, before = values
         fall = close - self.greatest(high, before)
@@ -209,6 +220,21 @@ class Comparing(Spoiling):
         anchor = self.plain("add_number", self.plain("times", bars, params=(every,)), params=(first - period + 1.0,))
         found = self.since(mask, anchor)
         return self.plain("there", found, self.plain("lag", mask, params=(period - 1.0,)))
+
+    def sum_until_still(self, x: Value, period: float, *others: Value) -> Value:
+        """The sum of `period` values of `x`, none of them below 0: begun again after as many bars at which all were 0.
+
+        `others` are 0 at those bars too.
+        """
+        found, mask = self.plain("sum", x, params=(period,)), self.mask(x)
+        if mask is None:
+            return found
+        terms = (x, *others)
+        gone = [one for one in map(self.mask, terms) if one is not None]
+        moves = self.greatest(*(self.plain("sign", self.plain("abs", one)) for one in terms), *gone)
+        still = self.plain("subtract_from", self.plain("highest", moves, params=(period,)), params=(1.0,))
+        again = self.plain("hold", self.counted(moves), still)
+        return self.masked(found, self.since(self._begun(mask, [moves]), again + 1.0))
 
     def _summed(
         self,

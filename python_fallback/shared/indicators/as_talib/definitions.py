@@ -17,7 +17,7 @@ __all__ = ["DEFINITIONS"]
 
 
 def vwma(o: Comparing, real: Value, traded: Value, timeperiod: int) -> Value:
-    return real if timeperiod == 1 else overlap.vwma(o, real, traded, timeperiod)
+    return real if timeperiod == 1 else o.without(overlap.vwma(o, real, traded, timeperiod), o.sum(traded, timeperiod))
 
 
 def bbands(
@@ -60,9 +60,28 @@ def ultosc(
     periods = sorted((timeperiod1, timeperiod2, timeperiod3))
     parts = []
     for n in periods:  # each sum begins with its first window
-        late = periods[-1] - n
-        parts.append(o.ratio(o.sum(o.after(pressure, late), n), o.sum(o.after(spread, late), n)))
+        gained, ranged = o.after(pressure, periods[-1] - n), o.after(spread, periods[-1] - n)
+        parts.append(o.ratio(o.sum_until_still(gained, n, ranged), o.sum_until_still(ranged, n, gained)))
     return overlap.combined(o, *zip(parts, (4.0, 2.0, 1.0))) * (100.0 / 7.0)
+
+
+def er(o: Comparing, real: Value, timeperiod: int) -> Value:
+    path = o.sum_until_still(abs(real - o.lag(real, 1)), timeperiod)
+    return o.ratio(abs(real - o.lag(real, timeperiod)), path, 1.0)
+
+
+def mfi(o: Comparing, high: Value, low: Value, close: Value, traded: Value, timeperiod: int) -> Value:
+    price = overlap.typical(o, high, low, close)
+    before, flow = o.lag(price, 1), price * traded
+    up, down = o.where(price <= before, 0.0, flow), o.where(price >= before, 0.0, flow)
+    up, down = o.sum_until_still(up, timeperiod, down), o.sum_until_still(down, timeperiod, up)
+    return 100.0 * o.ratio(up, up + down)
+
+
+def vortex(o: Comparing, high: Value, low: Value, close: Value, timeperiod: int) -> tuple[Value, ...]:
+    spread = o.sum_until_still(o.true_range(high, low, o.lag(close, 1)), timeperiod)
+    moves = abs(high - o.lag(low, 1)), abs(low - o.lag(high, 1))
+    return tuple(o.ratio(o.sum(move, timeperiod), spread) for move in moves)
 
 
 def adx(o: Comparing, high: Value, low: Value, close: Value, timeperiod: int) -> Value:
@@ -114,6 +133,15 @@ def pvi(o: Comparing, close: Value, traded: Value) -> Value:
     return 1000.0 * o.product(o.where(traded > o.previous(traded, math.inf), _growth(o, close), 1.0))
 
 
+def pvt(o: Comparing, close: Value, traded: Value) -> Value:
+    before = o.previous(close, 0.0)
+    return o.total(o.where(o.equal(before, 0.0), 0.0, o.ratio(close - before, before) * traded))
+
+
+def rvol(o: Comparing, traded: Value, timeperiod: int) -> Value:
+    return o.without(volume.rvol(o, traded, timeperiod), o.lag(o.mean(traded, timeperiod), 1))
+
+
 def ha(o: Comparing, open: Value, high: Value, low: Value, close: Value) -> tuple[Value, ...]:
     haclose = o.node("sum_of_four_over", open, high, low, close, params=(4.0,))
     before = o.previous(haclose, math.inf)
@@ -148,6 +176,9 @@ DEFINITIONS: dict[str, Callable[..., Any]] = {
     "willr": willr,
     "cmou": cmou,
     "ultosc": ultosc,
+    "er": er,
+    "mfi": mfi,
+    "vortex": vortex,
     "adx": adx,
     "adxr": adxr,
     "fractal": fractal,
@@ -155,6 +186,8 @@ DEFINITIONS: dict[str, Callable[..., Any]] = {
     "vwap": vwap,
     "nvi": nvi,
     "pvi": pvi,
+    "pvt": pvt,
+    "rvol": rvol,
     "ha": ha,
     "percentrank": percentrank,
     "ht_trendmode": ht_trendmode,

@@ -7,6 +7,7 @@ import math
 from python_fallback.shared.indicators.definitions.overlap import (
     average,
     combined,
+    divisor,
     exponential,
     length,
     typical,
@@ -156,7 +157,7 @@ def apo(o: Operators, real: Value, fastperiod: int, slowperiod: int, matype: int
 
 def ppo(o: Operators, real: Value, fastperiod: int, slowperiod: int, matype: int) -> Value:
     fast, slow = sorted((fastperiod, slowperiod))
-    long = average(o, real, slow, matype, 1)
+    long = divisor(o, real, slow, matype, 1)
     return 100.0 * o.ratio(average(o, real, fast, matype, 1) - long, long)
 
 

@@ -8,7 +8,7 @@ from python_fallback.shared.indicators.definitions.cycle import mama
 from python_fallback.shared.indicators.program import lookback
 from python_fallback.shared.indicators.tracing import Operators, Value
 
-__all__ = ["DEFINITIONS", "average", "combined", "exponential", "length", "typical"]
+__all__ = ["DEFINITIONS", "average", "combined", "divisor", "exponential", "length", "typical"]
 
 
 def exponential(o: Operators, x: Value, period: int) -> Value:
@@ -35,6 +35,14 @@ def average(o: Operators, x: Value, period: int, matype: int, default: int = 0) 
     if matype not in _AVERAGES:
         raise ValueError(f"matype: expected one of {', '.join(map(str, sorted((*_AVERAGES, 10, 11))))}, got {matype}")
     return _AVERAGES[matype](o, x, period)
+
+
+def divisor(o: Operators, x: Value, period: int, matype: int, default: int = 0) -> Value:
+    """The moving average to divide by: 0 where only rounding errors are left of a mean."""
+    found = average(o, x, period, matype, default)
+    if matype not in (0, 2, 5) or period == 1:
+        return found
+    return o.where(abs(found) > 2.0**-48 * o.mean(abs(x), period), found, 0.0)
 
 
 def length(period: int, matype: int, default: int = 0) -> int:

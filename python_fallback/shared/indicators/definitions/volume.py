@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from python_fallback.shared.indicators.definitions.overlap import average, exponential
+from python_fallback.shared.indicators.definitions.overlap import average, divisor, exponential
 from python_fallback.shared.indicators.tracing import Operators, Value
 
 
@@ -61,7 +61,7 @@ def _growth(o: Operators, close: Value) -> Value:
 
 def pvo(o: Operators, volume: Value, fastperiod: int, slowperiod: int, matype: int) -> Value:
     fast, slow = sorted((fastperiod, slowperiod))
-    long = average(o, volume, slow, matype, 1)
+    long = divisor(o, volume, slow, matype, 1)
     return 100.0 * o.ratio(average(o, volume, fast, matype, 1) - long, long)
 
 
