@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -169,6 +169,8 @@ class Board:
             If an index or a name is not one of the board's; nothing has changed then.
         """
         known = list(self._outputs)
+        if names is not None and not isinstance(names, Iterable):
+            raise TypeError(f"names: expected some of {', '.join(known)}, got {coerce.shown(names)}")
         wanted = known if names is None else [names] if isinstance(names, str) else list(names)
         for name in wanted:
             if name not in known:

@@ -7,18 +7,21 @@ Each input becomes a float64 array, contiguous, aligned and in the machine's byt
 from __future__ import annotations
 
 import functools
+import keyword
 import math
+import numbers
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcore.indicators import destination, missing
 from fastcore.indicators.forms import Form, plain_series, unwrap
-from fastcore.indicators.registry import MATYPES, Indicator, Param
+from fastcore.indicators.registry import INDICATORS, MATYPES, Indicator, Param
 from fastcore.indicators.registry import column as column_of
 from fastcore.indicators.results import result_type
+from python_fallback.shared.indicators import Value
 
 __all__ = [
     "Array",
@@ -31,14 +34,19 @@ __all__ = [
     "count",
     "definition_arguments",
     "finisher",
+    "function_arguments",
     "indices",
+    "instead_of",
     "is_data",
+    "is_number",
     "mapping",
+    "shown",
     "values",
 ]
 
 Array = NDArray[np.float64]
 Finish = Callable[[tuple[Array, ...]], Any]
+Made = TypeVar("Made")
 
 _FLOAT = np.dtype(np.float64)
 
@@ -60,7 +68,7 @@ def bind(
     if count <= len(args) <= count + len(row.params):
         known = _in_order(row, args[count:], kwargs) if kwargs else args[count:]
         if known is not None and (found := plain_series(args[:count])):
-            return found[0], _values(row, known) + _defaults(row)[len(known) :], finisher(row, found[1]), None
+            return found[0], _values(row, known) + _defaults(row, len(known)), finisher(row, found[1]), None
     kwargs = dict(kwargs or {})
     out = kwargs.pop("out", None)
     as_talib = missing.checked(kwargs.pop("nan", None))
@@ -98,6 +106,18 @@ def bind(
     return _nothing(inputs), values, _given(outputs, put), None
 
 
+def function_arguments(row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the arguments of a call of `row`, inputs and parameters in order, with defaults where there are none."""
+    try:
+        return _function_arguments(row)(*args, **kwargs)
+    except TypeError as error:
+        from fastcore.indicators.habits import instead_of_argument
+
+        unknown = next((name for name in kwargs if name not in row.arguments), None)
+        hint = "" if unknown is None else instead_of_argument(unknown, row.arguments)
+        raise TypeError(f"{error}{hint}") from None
+
+
 def _nothing(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
     """Return inputs without bars."""
     return tuple(x[..., :0] for x in inputs)
@@ -126,8 +146,16 @@ def definition_arguments(
     columns = given[count:]
     for name, column in zip(row.inputs, columns):
         if not isinstance(column, str):
-            raise TypeError(f"{name}: expected the name of a column, got {_shown(column)}")
+            raise TypeError(f"{name}: expected the name of a column, got {shown(column)}")
     return _values(row, given[:count]), columns
+
+
+def instead_of(value: Any) -> str:
+    """Return the definition to write for `value`, an indicator that was given without (); empty for anything else."""
+    row = getattr(value, "row", None)
+    if not isinstance(row, Indicator):
+        row = INDICATORS.get(str(getattr(value, "__name__", "")).lower())
+    return "" if row is None else f"{row.definition}()"
 
 
 def is_data(value: Any) -> bool:
@@ -135,10 +163,17 @@ def is_data(value: Any) -> bool:
     return isinstance(value, (list, tuple)) or (hasattr(value, "__array__") and getattr(value, "ndim", 1) != 0)
 
 
+def is_number(value: Any) -> bool:
+    """Whether `value` is a number, which a parameter may be and a series may not."""
+    if isinstance(value, (numbers.Number, np.bool_)):
+        return True
+    return getattr(value, "ndim", None) == 0 and not isinstance(value, (str, bytes))
+
+
 def _data_given(row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """What to write where a definition was called as TA-Lib's function of that name is."""
-    params = [_shown(value) for value in args if not is_data(value)]
-    params += [f"{name}={_shown(value)}" for name, value in kwargs.items() if not is_data(value)]
+    params = [shown(value) for value in args if not is_data(value)]
+    params += [f"{name}={shown(value)}" for name, value in kwargs.items() if not is_data(value)]
     data = ", ".join(map(column_of, row.inputs))
     function = f"{row.name}({', '.join([data, *params])})"
     return (
@@ -221,9 +256,10 @@ def array(name: str, value: Any, ndims: tuple[int, ...] = (1, 2)) -> Array:
         try:
             value = np.asarray(value)
         except (TypeError, ValueError):
-            raise TypeError(
-                f"{name}: expected {_wanted(ndims)}, got a {type(value).__name__} that numpy makes no array of"
-            ) from None
+            kind = f"a {type(value).__name__} that numpy makes no array of"
+            if isinstance(value, Value):
+                kind = "a value of a definition: within it operators compute, as o.sma(x, 30) does"
+            raise TypeError(f"{name}: expected {_wanted(ndims)}, got {kind}") from None
     if value.dtype.kind not in "iuf":
         if value.ndim == 0:
             raise TypeError(f"{name}: expected {_wanted(ndims)}, got {type(value.item()).__name__}")
@@ -271,9 +307,9 @@ def mapping(history: Any) -> None:
 def count(name: str, value: Any, most: int) -> int:
     """Return `value` as an int in 1..most."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name}: expected an int in 1..{most}, got {_shown(value)}")
+        raise TypeError(f"{name}: expected an int in 1..{most}, got {shown(value)}")
     if not 1 <= value <= most:
-        raise ValueError(f"{name}: expected an int in 1..{most}, got {_shown(value)}")
+        raise ValueError(f"{name}: expected an int in 1..{most}, got {shown(value)}")
     return int(value)
 
 
@@ -285,12 +321,27 @@ def _plural(dimensions: int) -> str:
     return f"{dimensions} dimension{'' if dimensions == 1 else 's'}"
 
 
-@functools.cache
+def _of_row(make: Callable[[Indicator], Made]) -> Callable[[Indicator], Made]:
+    """As functools.cache, but what is made of a row of the user's is kept on that row, and freed with it."""
+    built_in = functools.cache(make)
+
+    def found(row: Indicator) -> Made:
+        kept: dict[Any, Made] | None = getattr(row, "kept", None)
+        if kept is None:
+            return built_in(row)
+        if make not in kept:
+            kept[make] = make(row)
+        return kept[make]
+
+    return found
+
+
+@_of_row
 def _function_arguments(row: Indicator) -> Callable[..., tuple[Any, ...]]:
     return _parser(row.name, [*row.inputs, *(f"{param.name}={param.default!r}" for param in row.params)])
 
 
-@functools.cache
+@_of_row
 def _definition_arguments(row: Indicator) -> Callable[..., tuple[Any, ...]]:
     columns = [f"{name}={column_of(name)!r}" for name in row.inputs]
     return _parser(row.definition, [*(f"{param.name}={param.default!r}" for param in row.params), "*", *columns])
@@ -299,16 +350,15 @@ def _definition_arguments(row: Indicator) -> Callable[..., tuple[Any, ...]]:
 def _parser(name: str, arguments: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
     """Return a function that gives its arguments back: Python itself reads them and words the errors."""
     names = [argument.partition("=")[0] for argument in arguments if argument != "*"]
-    title = name if name.isidentifier() else "indicator"  # a lambda has no name to be called by
+    title = name if name.isidentifier() and not keyword.iskeyword(name) else "indicator"  # as of a lambda
     scope: dict[str, Any] = {}
     exec(f"def {title}({', '.join(arguments)}): return ({', '.join(names)},)", scope)
     parse: Callable[..., tuple[Any, ...]] = scope[title]
     return parse
 
 
-@functools.cache
-def _defaults(row: Indicator) -> tuple[float, ...]:
-    return tuple(float(param.default) for param in row.params)
+def _defaults(row: Indicator, given: int) -> tuple[float, ...]:
+    return tuple(float(param.default) for param in row.params[given:])
 
 
 def _in_order(row: Indicator, given: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any] | None:
@@ -328,13 +378,13 @@ def _value(param: Param, value: Any) -> float:
     whole = param.kind != "float"
     kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
     if isinstance(value, bool) or not isinstance(value, kinds):
-        raise TypeError(f"{param.name}: expected {_range(param)}, got {_shown(value)}")
+        raise TypeError(f"{param.name}: expected {_range(param)}, got {shown(value)}")
     try:
         number = float(int.__index__(value) if isinstance(value, int) else value)  # a subclass may lie
     except OverflowError:
         number = math.inf
     if not param.lo <= number <= param.hi or (param.kind == "matype" and number not in MATYPES):
-        raise ValueError(f"{param.name}: expected {_range(param)}, got {_shown(value)}")
+        raise ValueError(f"{param.name}: expected {_range(param)}, got {shown(value)}")
     return number
 
 
@@ -344,7 +394,8 @@ def _range(param: Param) -> str:
     return f"an int in {param.lo}..{param.hi}" if param.kind == "int" else f"a number in {param.lo:g}..{param.hi:g}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return `value` as an error shows it."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, (bool, float, str)):

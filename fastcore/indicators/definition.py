@@ -106,8 +106,7 @@ class Definition:
         given += [
             f"{name}={chosen!r}" for name, chosen in zip(self.row.inputs, self._columns) if chosen != column(name)
         ]
-        name = self.row.definition if self.maker is None else self.row.name
-        return f"{name}({', '.join(given)})"
+        return f"{self.row.definition}({', '.join(given)})"
 
 
 def _restore(source: Any, values: tuple[float, ...], columns: tuple[str, ...]) -> Definition:

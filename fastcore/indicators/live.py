@@ -10,6 +10,7 @@ from fastcore.dispatch import backends
 from fastcore.indicators import coerce, missing, saved
 from fastcore.indicators.coded import CodedLive
 from fastcore.indicators.forking import keep_whole
+from fastcore.indicators.registry import Indicator
 from fastcore.indicators.results import result_type
 
 if TYPE_CHECKING:
@@ -63,10 +64,12 @@ class Live(Generic[Result]):
     peek: Callable[..., Result]
 
     def __init__(self, definition: Definition, nan: Literal["talib"] | None = None) -> None:
-        if not hasattr(definition, "row"):
-            raise TypeError(f"definition: expected a definition such as RSI(14), got {type(definition).__name__}")
+        row = getattr(definition, "row", None)
+        if isinstance(definition, type) or not isinstance(row, Indicator) or not hasattr(definition, "values"):
+            instead = coerce.instead_of(definition)
+            hint = f"; write {instead}" if instead else ""
+            raise TypeError(f"definition: expected a definition such as RSI(14), got {type(definition).__name__}{hint}")
         backend = backends.backend_for("indicators")
-        row = definition.row
         make = result_type(row)
         source, params = missing.core(row, definition.values, nan)
         core = backends.twin("indicators", backend).Live(source, params, None if nan else make)

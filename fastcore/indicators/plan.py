@@ -15,7 +15,6 @@ from fastcore.indicators import coerce, destination, missing
 from fastcore.indicators.board import Board
 from fastcore.indicators.columns import one_ticker, require
 from fastcore.indicators.definition import Definition
-from fastcore.indicators.registry import INDICATORS
 from fastcore.indicators.symbols import rows_of
 
 __all__ = ["Plan"]
@@ -49,8 +48,8 @@ class Plan:
             raise ValueError("Plan: expected at least one definition, such as rsi=RSI(14)")
         for name, definition in definitions.items():
             if not isinstance(definition, Definition):
-                known = INDICATORS.get(getattr(definition, "__name__", "").lower())
-                hint = f"; write {name}={known.definition}()" if known else ""
+                instead = coerce.instead_of(definition)
+                hint = f"; write {name}={instead}" if instead else ""
                 raise TypeError(f"{name}: expected a definition such as RSI(14), got {type(definition).__name__}{hint}")
         self._core: Any = None  # of the compiled twin, once it is needed
         self._definitions = definitions

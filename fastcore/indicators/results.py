@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import namedtuple
 from typing import Any
 
@@ -39,8 +38,9 @@ def _result(row: Indicator) -> type[tuple[Any, ...]]:
 RESULTS: dict[str, type[tuple[Any, ...]]] = {row.name: _result(row) for row in INDICATORS.values() if row.result}
 
 
-@functools.cache
 def result_type(row: Indicator) -> type[tuple[Any, ...]] | None:
     """Return the named tuple of the outputs of `row`; None where it has one output."""
+    if len(row.outputs) == 1:
+        return None
     own: type[tuple[Any, ...]] | None = getattr(row, "result_type", None)
-    return own or RESULTS.get(row.name) if row.result else None
+    return RESULTS[row.name] if own is None else own

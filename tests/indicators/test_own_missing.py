@@ -77,3 +77,23 @@ def test_an_input_that_nothing_reads_spoils_nothing_under_the_policy_of_talib(ta
 )
 def test_missing_values_that_a_definition_makes_spoil_its_windows(ta: ModuleType, calculate: Any, wanted: Any) -> None:
     assert_forms_agree(ta, calculate, ([1.0, 2, -1, 4, 5, 6, 7],), "talib", wanted)
+
+
+GAPS = ([1.0, 2, nan, 4, 5, 6],)
+
+
+@pytest.mark.parametrize(
+    ("calculate", "wanted"),
+    [
+        (lambda o, a: o.total(1) - a, [0, 0, nan, -1, -1, -1]),
+        (lambda o, a: o.mean(1, 2) + a, [nan, 3, nan, nan, 6, 7]),
+        (lambda o, a: o.where(a > 2, o.total(o.sqrt(4)), 0), [0, 0, nan, 6, 8, 10]),
+        (lambda o, a: o.lag(4, 1) + o.ema(1, 2), [nan, 5, nan, nan, 5, 5]),
+        (lambda o, a: o.bar_number(3), [0, 1, nan, 3, 4, 5]),
+        (lambda o, a: o.after(1, 2), [nan, nan, nan, 1, 1, 1]),
+        (lambda o, a: o.exp(0), [1, 1, nan, 1, 1, 1]),
+        (lambda o, a: 7.0, [7, 7, nan, 7, 7, 7]),
+    ],
+)
+def test_numbers_alone_have_the_bars_of_the_inputs(ta: ModuleType, calculate: Any, wanted: Any) -> None:
+    assert_forms_agree(ta, calculate, GAPS, None, wanted)

@@ -8,11 +8,12 @@ where enough others are left. For windows, counts and recurrences a value that i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-__all__ = ["COUNT_MAX", "KINDS", "NODES_MAX", "OPERATORS", "Operator"]
+__all__ = ["COUNT_MAX", "KINDS", "NODES_MAX", "OPERATORS", "REALS", "Operator"]
 
 COUNT_MAX = 100_000_000  # of bars in a window
 NODES_MAX = 10_000  # of a program
@@ -20,6 +21,10 @@ NODES_MAX = 10_000  # of a program
 # Whole numbers: bars of a window, of one through which a line goes, bars that may be none, and which of equals counts.
 KINDS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {"period": (1, COUNT_MAX), "pair": (2, COUNT_MAX), "count": (0, COUNT_MAX), "ties": (0, 2)}
+)
+# Other numbers: a share of a window's values, and any number that is finite.
+REALS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"share": (0.0, 1.0), "number": (-sys.float_info.max, sys.float_info.max)}
 )
 
 Kind = Literal["map", "window", "recurrence", "count"]
@@ -32,7 +37,7 @@ class Operator(NamedTuple):
     kind: Kind
     inputs: int
     outputs: int
-    params: tuple[str, ...]  # "name:kind"; the kinds are in KINDS, or number: any
+    params: tuple[str, ...]  # "name:kind"; the kinds are in KINDS and REALS, or any: NaN and infinity too
     lag: Callable[..., int]  # of the parameters: bars of its input before the first result
 
 
@@ -68,15 +73,15 @@ _PARABOLIC = (
 _TABLE = (
     *(Operator(name, "map", 1, 1, (), _none) for name in _FUNCTIONS),
     *(
-        Operator(name, "map", 1, 1, ("number:number",), _none)
+        Operator(name, "map", 1, 1, ("number:any",), _none)
         for name in ("add_number", "subtract_from", "times", "divide_by", "divide")
     ),
     *(Operator(name, "map", 2, 1, (), _none) for name in _OF_TWO),
-    Operator("constant", "map", 0, 1, ("number:number",), _none),
-    Operator("ratio", "map", 2, 1, ("otherwise:number",), _none),
+    Operator("constant", "map", 0, 1, ("number:any",), _none),
+    Operator("ratio", "map", 2, 1, ("otherwise:any",), _none),
     Operator("where", "map", 3, 1, (), _none),
     Operator("distance", "map", 2, 1, (), _none),
-    Operator("scaled_ratio", "map", 2, 1, ("otherwise:number", "by:number"), _none),
+    Operator("scaled_ratio", "map", 2, 1, ("otherwise:any", "by:any"), _none),
     Operator("where_greater", "map", 4, 1, (), _none),
     Operator("surplus", "map", 2, 1, (), _none),
     Operator("share", "map", 2, 1, (), _none),
@@ -106,7 +111,7 @@ _TABLE = (
     Operator("correlation", "window", 2, 1, ("period:period",), _window),
     Operator("beta", "window", 2, 1, ("period:period",), _window),
     Operator("mean_of", "window", 2, 1, ("longest:period",), _window),
-    Operator("quantile", "count", 1, 1, (*_COUNTED, "share:number", "nearest:number"), _counted),
+    Operator("quantile", "count", 1, 1, (*_COUNTED, "share:share", "nearest:number"), _counted),
     Operator("rank", "count", 1, 1, (*_COUNTED, "below:number"), _counted),
     *(
         Operator(name, "count", 1, 1, _COUNTED, _counted)
@@ -114,7 +119,7 @@ _TABLE = (
     ),
     Operator("covariance", "count", 2, 1, _COUNTED, _counted),
     Operator("after", "recurrence", 1, 1, ("bars:count",), _count),
-    Operator("previous", "recurrence", 1, 1, ("start:number",), lambda start: int(start != start)),
+    Operator("previous", "recurrence", 1, 1, ("start:any",), lambda start: int(start != start)),
     Operator("total", "recurrence", 1, 1, (), _none),
     Operator("product", "recurrence", 1, 1, (), _none),
     Operator("follow", "recurrence", 3, 1, (), _none),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from python_fallback.shared.indicators.operators import KINDS, NODES_MAX, OPERATORS
+from python_fallback.shared.indicators.operators import KINDS, NODES_MAX, OPERATORS, REALS
 from python_fallback.shared.indicators.program import Node, Program
 from python_fallback.shared.indicators.values import Value, is_number
 from python_fallback.shared.indicators.weighted_sums import join_sums
@@ -17,6 +17,8 @@ __all__ = ["BUILT_IN", "OPERATOR_NAMES", "Definition", "Named", "Operators", "Va
 
 # Called with operators, then inputs and parameters in the order of the registry; returns a value or a tuple of them.
 Definition = Callable[..., Any]
+# Of the name of a built-in indicator and the arguments of a call of it: all its arguments, in order.
+Arguments = Callable[[str, tuple[Any, ...], Mapping[str, Any]], tuple[Any, ...]]
 
 
 class Named(NamedTuple):
@@ -39,10 +41,12 @@ class Operators:
     The name of a built-in indicator is an operator too: ``o.rsi(close, 14)``, ``o.macd(close, 12, 26, 9)``.
     """
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, inputs: int, arguments: Arguments | None = None) -> None:
+        self._arguments = arguments
         self._nodes: list[Node] = []
         self._known: dict[Node, int] = {}
         self._made: dict[int, Node] = {}  # by the first value that a node makes
+        self._numbers: set[int] = set()  # values that are made of numbers alone
         self._inputs = inputs
         self._count = inputs
 
@@ -341,8 +345,10 @@ class Operators:
             hint = f"; did you mean o.{close[0]}?" if close else ""
             raise AttributeError(f"o.{name}: expected an operator or a built-in indicator{hint}")
 
-        def operator(*args: Any) -> Any:
-            outputs = definition.calculate(self, *args)
+        def operator(*args: Any, **named: Any) -> Any:
+            if self._arguments is not None:
+                args, named = self._arguments(name, args, named), {}
+            outputs = definition.calculate(self, *args, **named)
             outputs = outputs if isinstance(outputs, tuple) else (outputs,)
             outputs = self.complete(*outputs) if len(outputs) > 1 else outputs
             return outputs[0] if len(outputs) == 1 else outputs
@@ -363,6 +369,9 @@ class Operators:
     def node(self, operator: str, *inputs: Any, params: tuple[Any, ...] = ()) -> Value:
         """Return the value of an operator; the same one for the same inputs and parameters."""
         places = [self.value(operator, x).index for x in inputs]
+        alone, is_map = self._numbers.issuperset(places), OPERATORS[operator].kind == "map"
+        if alone and places and not is_map:  # what goes from bar to bar has the bars of the inputs
+            places[0] = self._at_bars(places[0])
         if operator in _COMMUTATIVE:
             places.sort()
         node = self._joined(Node(operator, tuple(places), _checked(operator, params)))
@@ -372,7 +381,13 @@ class Operators:
             self._made[known] = node
             self._nodes.append(node)
             self._count += OPERATORS[operator].outputs
+            if alone and is_map:
+                self._numbers.add(known)
         return Value(self, known)
+
+    def _at_bars(self, number: int) -> int:
+        """The place of a number that is missing where a bar is."""
+        return self.node("there", Value(self, number), Value(self, 0)).index
 
     def _joined(self, node: Node) -> Node:
         """The node, or the one operator that does its work and that of the one before it."""
@@ -390,12 +405,13 @@ class Operators:
     def program(self, outputs: tuple[Value, ...]) -> Program:
         """Return the program that gives `outputs`: of the nodes those that are needed, in order."""
         copies, wanted = list[Node](), list[int]()
-        for output in outputs:  # a place each, so that an output is nothing but an output
-            if output.index < self._inputs or output.index in wanted:
+        places = [self._at_bars(one.index) if one.index in self._numbers else one.index for one in outputs]
+        for place in places:  # one each, so that an output is nothing but an output
+            if place < self._inputs or place in wanted:
                 wanted.append(self._count + len(copies))
-                copies.append(Node("copy", (output.index,), ()))
+                copies.append(Node("copy", (place,), ()))
             else:
-                wanted.append(output.index)
+                wanted.append(place)
         program = join_sums(Program(self._inputs, (*self._nodes, *copies), tuple(wanted)))
         if len(program.nodes) > NODES_MAX:
             raise ValueError(f"expected a definition of at most {NODES_MAX} operators, got {len(program.nodes)}")
@@ -410,9 +426,9 @@ OPERATOR_NAMES = tuple(
 )
 
 
-def trace(calculate: Definition, inputs: int, params: tuple[float, ...]) -> Program:
-    """Return the program of a definition with its parameters."""
-    operators = Operators(inputs)
+def trace(calculate: Definition, inputs: int, params: tuple[float, ...], arguments: Arguments | None = None) -> Program:
+    """Return the program of a definition with its parameters; `arguments` completes calls of built-in indicators."""
+    operators = Operators(inputs, arguments)
     numbers_given = [int(value) if value == math.floor(value) else value for value in map(float, params)]
     outputs = calculate(operators, *(Value(operators, i) for i in range(inputs)), *numbers_given)
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
@@ -428,12 +444,23 @@ def _checked(operator: str, params: tuple[Any, ...]) -> tuple[float, ...]:
         name, kind = declared.split(":")
         if not is_number(value):
             raise TypeError(f"{operator}: {name}: expected a number that is known at trace time, got {_shown(value)}")
-        if kind in KINDS:
-            least, most = KINDS[kind]
-            if not (least <= value <= most and value == int(value)):
-                raise ValueError(f"{operator}: {name}: expected an int in {least}..{most}, got {value!r}")
-        checked.append(float(value))
+        try:
+            number = float(value)
+        except OverflowError:
+            raise ValueError(f"{operator}: {name}: expected {_wanted(kind)}, got an int past 1e308") from None
+        least, most = KINDS.get(kind) or REALS.get(kind) or (-math.inf, math.inf)
+        if kind != "any" and not (least <= number <= most and (kind in REALS or number == int(number))):
+            raise ValueError(f"{operator}: {name}: expected {_wanted(kind)}, got {value!r}")
+        checked.append(number)
     return tuple(checked)
+
+
+def _wanted(kind: str) -> str:
+    """What a parameter of that kind may be."""
+    if kind not in KINDS:
+        return {"share": "a number in 0..1", "number": "a finite number"}.get(kind, "a number that a float holds")
+    least, most = KINDS[kind]
+    return f"an int in {least}..{most}"
 
 
 def _shown(x: Any) -> str:

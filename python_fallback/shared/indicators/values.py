@@ -6,7 +6,7 @@ import numbers
 import operator
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 __all__ = ["Maker", "Value", "is_number"]
 
@@ -24,7 +24,54 @@ _OF_NUMPY: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
         "less_equal": operator.le,
     }
 )
-_NAMES = MappingProxyType({"log": "ln", "maximum": "greatest", "minimum": "least"})
+# What to write in place of functions of numpy, and of methods of a pandas Series.
+_INSTEAD: Mapping[str, str] = MappingProxyType(
+    {
+        **{name: f"o.{name}(x)" for name in ("exp", "sign", "sqrt")},
+        **{name: f'o.map("{name}", x)' for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+        **{name: f'o.map("{name}", x)' for name in ("log10", "floor", "ceil")},
+        **{f"arc{name}": f'o.map("a{name}", x)' for name in ("sin", "cos", "tan")},
+        **dict.fromkeys(("abs", "absolute", "fabs"), "abs(x)"),
+        **dict.fromkeys(("around", "rint", "round"), 'o.map("floor", x + 0.5)'),
+        **dict.fromkeys(("max", "amax"), "o.highest(x, n) for a window, o.greatest(x, y) for several values"),
+        **dict.fromkeys(("min", "amin"), "o.lowest(x, n) for a window, o.least(x, y) for several values"),
+        **dict.fromkeys(("maximum", "fmax"), "o.greatest(x, y)"),
+        **dict.fromkeys(("minimum", "fmin"), "o.least(x, y)"),
+        **dict.fromkeys(("mean", "average"), "o.mean(x, n)"),
+        **dict.fromkeys(("median", "percentile", "quantile"), "o.quantile(x, n, n, 0.5)"),
+        **dict.fromkeys(("logical_and", "bitwise_and"), "a * b"),
+        **dict.fromkeys(("logical_or", "bitwise_or"), "o.greatest(a, b)"),
+        **dict.fromkeys(("logical_xor", "bitwise_xor"), "abs(a - b)"),
+        **dict.fromkeys(("logical_not", "invert"), "1 - a"),
+        **dict.fromkeys(("where", "select", "mask"), "o.where(condition, x, y)"),
+        **dict.fromkeys(("shift", "roll", "iloc", "loc"), "o.lag(x, n)"),
+        **dict.fromkeys(("equal", "eq"), "o.equal(x, y)"),
+        **dict.fromkeys(("not_equal", "ne"), "1 - o.equal(x, y)"),
+        **dict.fromkeys(("cumsum", "expanding"), "o.total(x)"),
+        "clip": "o.least(o.greatest(x, low), high)",
+        "cumprod": "o.product(x)",
+        "diff": "x - o.lag(x, 1)",
+        "ewm": "o.ema(x, n)",
+        "log": "o.ln(x)",
+        "negative": "-x",
+        "pct_change": "x / o.lag(x, 1) - 1",
+        "power": "x * x, o.sqrt(x) or o.exp(y * o.ln(x))",
+        "rolling": "o.mean(x, n), o.highest(x, n) and so on",
+        "square": "x * x",
+        "std": "o.deviation(x, n)",
+        "sum": "o.sum(x, n) for a window, o.total(x) for all bars",
+        "var": "o.variance(x, n)",
+    }
+)
+_JOINED = "; in place of and, or, not: a * b, o.greatest(a, b), 1 - a"
+_OPERATOR = "an operator, such as o.mean(x, n)"
+
+
+def _refusal(text: str) -> Callable[..., NoReturn]:
+    def method(*_: Any) -> NoReturn:
+        raise TypeError(f"a value of a definition {text}")
+
+    return method
 
 
 class Maker(Protocol):
@@ -97,10 +144,18 @@ class Value:
 
     __hash__ = object.__hash__
 
-    def __pow__(self, other: Any) -> Value:
-        raise TypeError("a value of a definition has no power: write x * x, o.sqrt(x) or o.exp(y * o.ln(x))")
-
-    __rpow__ = __pow__
+    __pow__ = __rpow__ = _refusal("has no power: write x * x, o.sqrt(x) or o.exp(y * o.ln(x))")
+    __and__ = __rand__ = _refusal("has no &: write a * b, which is not 0 where both are not")
+    __or__ = __ror__ = _refusal("has no |: write o.greatest(a, b), which is 1 where a condition holds")
+    __xor__ = __rxor__ = _refusal("has no ^: write abs(a - b), which is 1 where one condition holds")
+    __invert__ = _refusal("has no ~: write 1 - a, which is 1 where a condition does not hold")
+    __mod__ = __rmod__ = _refusal('has no %: write x - y * o.map("floor", x / y)')
+    __floordiv__ = __rfloordiv__ = _refusal('has no //: write o.map("floor", x / y)')
+    __round__ = _refusal('is not rounded by round(): write o.map("floor", x + 0.5)')
+    __float__ = __int__ = _refusal(
+        "is no number at trace time: in place of a function of math write o.sqrt(x), o.ln(x), "
+        'o.map("floor", x) and so on'
+    )
 
     def __getitem__(self, place: Any) -> Value:
         raise TypeError("a value of a definition cannot be iterated or indexed: write o.lag(x, n) for an earlier bar")
@@ -108,9 +163,21 @@ class Value:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         calculate = _OF_NUMPY.get(ufunc.__name__)
         if calculate is None or method != "__call__" or kwargs:
-            name = _NAMES.get(ufunc.__name__, ufunc.__name__)
-            raise TypeError(f"numpy.{ufunc.__name__} takes no value of a definition: write o.{name}(x)")
+            self._refuse(ufunc.__name__)
+        for x in inputs:
+            if getattr(x, "shape", ()) != ():
+                expected = "a value of the definition or a number"
+                raise TypeError(f"numpy.{ufunc.__name__}: expected {expected}, got an array of shape {x.shape}")
         return calculate(*(x.item() if hasattr(x, "item") else x for x in inputs))
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> NoReturn:
+        self._refuse(function.__name__)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(f"a value of a definition is no array at trace time: write {_OPERATOR}")
+
+    def _refuse(self, name: str) -> NoReturn:
+        raise TypeError(f"numpy.{name} takes no value of a definition: write {_INSTEAD.get(name, _OPERATOR)}")
 
     def _with(self, operator: str, by_number: str, value: Value, other: Any) -> Value:
         if isinstance(other, Value):
@@ -120,10 +187,14 @@ class Value:
         return self._operators.node(by_number, value, params=(other,))
 
     def __bool__(self) -> bool:
-        raise TypeError("a value of a definition has no truth at trace time: write o.where(condition, x, y)")
+        raise TypeError("a value of a definition has no truth at trace time: write o.where(condition, x, y)" + _JOINED)
 
     def __iter__(self) -> Any:
         return self[0]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        instead = f": write {_INSTEAD[name]}" if name in _INSTEAD else ""
+        raise AttributeError(f"a value of a definition has no {name}{instead}")
 
     def __repr__(self) -> str:
         return f"<value {self.index}>"
