@@ -6,6 +6,30 @@
 #include "indicators/kernels/bits.h"
 #include "indicators/kernels/stages.h"
 
+int FC(all_finite)(const double *x, ptrdiff_t n) {
+    v4 a = v4_zero(), b = a, c = a, d = a, e = a, f = a, g = a, h = a; /* not an array, which would be in memory */
+    double rest = 0.0;
+    ptrdiff_t i = 0;
+    for (; i + 32 <= n; i += 32) {
+        a = v4_note(a, v4_load(x + i));
+        b = v4_note(b, v4_load(x + i + 4));
+        c = v4_note(c, v4_load(x + i + 8));
+        d = v4_note(d, v4_load(x + i + 12));
+        e = v4_note(e, v4_load(x + i + 16));
+        f = v4_note(f, v4_load(x + i + 20));
+        g = v4_note(g, v4_load(x + i + 24));
+        h = v4_note(h, v4_load(x + i + 28));
+    }
+    for (; i + 4 <= n; i += 4) {
+        a = v4_note(a, v4_load(x + i));
+    }
+    for (; i < n; i++) {
+        rest += x[i] - x[i];
+    }
+    a = v4_add(v4_add(v4_add(a, b), v4_add(c, d)), v4_add(v4_add(e, f), v4_add(g, h)));
+    return v4_clean(a) && rest == 0.0;
+}
+
 FC_INLINE void move_eight(const double *x, double *out) {
     v4 low = v4_load(x), high = v4_load(x + 4);
     v4_store(out, low);

@@ -78,6 +78,7 @@ FC_INLINE double segments_of(const fc_decay *plan, const double *x, double befor
     for (ptrdiff_t t = 0; t < length; t += 2) {
         for (int g = 0; g < FC_SEGMENTS / 4; g++) {
             v4 one, two;
+            fc_ask_ahead(x + 16 * t + 8 * g, out + 16 * t + 8 * g);
             v4_load_bars(x + 4 * g * length + t, length, &one, &two);
             one = segments_step(four + g, one, q, k, kind);
             two = segments_step(four + g, two, q, k, kind);

@@ -15,6 +15,14 @@
 
 #define FC_TILE 256 /* bars that composites take at a time, so that intermediates stay in L1 */
 
+/* Bars taken side by side lie apart, so that a processor does not foresee which come next. These ask, eight bars at a time,
+ * for what is read and written so many bars later: it comes from further caches while others are worked on. */
+#define FC_AHEAD 512
+FC_INLINE void fc_ask_ahead(const double *x, const double *out) {
+    FC_PREFETCH(x + FC_AHEAD);
+    FC_PREFETCH_TO_WRITE(out + FC_AHEAD);
+}
+
 /* ---- the policy and the size that several kernels have ---- */
 
 static inline fc_policy recurrence(const double *par) {
@@ -84,7 +92,7 @@ FC_INLINE ptrdiff_t fc_segment_of(ptrdiff_t n) {
 typedef struct {
     v4 from[4]; /* what bar j of four adds to each of the four */
     v4 first, second; /* q**1..4 and q**5..8 */
-    v4 all;       /* q**8 */
+    v4 all; /* q**8 */
     double k, q;
 } fc_decay;
 
@@ -132,7 +140,7 @@ FC_INLINE int fc_finite(double x) { return x - x == 0.0; }
 typedef struct { /* small: a board passes over one for each symbol at each tick */
     int32_t width, block;
     int32_t at, second; /* bars in the block being filled, and whether that is the second half */
-    int32_t filled;     /* bars since the last gap, up to width; bars from before it are never in a full window */
+    int32_t filled; /* bars since the last gap, up to width; bars from before it are never in a full window */
 } fc_window;
 
 FC_INLINE void fc_window_init(fc_window *s, double w) {
@@ -310,7 +318,7 @@ FC_INLINE double fc_push_moments(fc_moments *s, double *mem, double x, double *m
 /* The first average is the mean of `period` bars, after `skip` bars that are left out. */
 typedef struct {
     int64_t seen, skip, period;
-    double keep;          /* what a bar leaves of the distance */
+    double keep; /* what a bar leaves of the distance */
     double before, apart; /* as in fc_average; until seeded the first bar, and the sum of differences from it */
 } fc_ema;
 

@@ -14,30 +14,6 @@
 #define FEW_SUMS 6
 #define FEW_MOMENTS 7
 
-int FC(all_finite)(const double *x, ptrdiff_t n) {
-    v4 a = v4_zero(), b = a, c = a, d = a, e = a, f = a, g = a, h = a; /* not an array, which would be in memory */
-    double rest = 0.0;
-    ptrdiff_t i = 0;
-    for (; i + 32 <= n; i += 32) {
-        a = v4_note(a, v4_load(x + i));
-        b = v4_note(b, v4_load(x + i + 4));
-        c = v4_note(c, v4_load(x + i + 8));
-        d = v4_note(d, v4_load(x + i + 12));
-        e = v4_note(e, v4_load(x + i + 16));
-        f = v4_note(f, v4_load(x + i + 20));
-        g = v4_note(g, v4_load(x + i + 24));
-        h = v4_note(h, v4_load(x + i + 28));
-    }
-    for (; i + 4 <= n; i += 4) {
-        a = v4_note(a, v4_load(x + i));
-    }
-    for (; i < n; i++) {
-        rest += x[i] - x[i];
-    }
-    a = v4_add(v4_add(v4_add(a, b), v4_add(c, d)), v4_add(v4_add(e, f), v4_add(g, h)));
-    return v4_clean(a) && rest == 0.0;
-}
-
 static ptrdiff_t pitch_of(ptrdiff_t w) { return (w + 7) & ~(ptrdiff_t)3; }
 
 static ptrdiff_t blocks_of(ptrdiff_t w) {
@@ -130,6 +106,8 @@ static ptrdiff_t lanes_of(ptrdiff_t *b, ptrdiff_t n, ptrdiff_t w) {
         }                                                                                                              \
         fold1 = fold2 = v4_all(NEUTRAL);                                                                               \
         for (t = 0; t + 2 <= bars; t += 2) {                                                                           \
+            fc_ask_ahead(x + step * t, out + step * t);                                                                \
+            fc_ask_ahead(x + step * (t + 1), out + step * (t + 1));                                                    \
             name##_head_bars(&fold1, &sum1, x + t, bars, out + t, tails + step * t);                                   \
             name##_head_bars(&fold2, &sum2, x + group + t, bars, out + group + t, tails + step * t + 4);               \
         }                                                                                                              \
@@ -382,6 +360,13 @@ FC_INLINE void moments_head_bar(four_moments *f, const double *x, ptrdiff_t i, p
     }
 }
 
+FC_INLINE void ask_ahead(const double *x, ptrdiff_t i, const moments_out *o, moments_kind kind) {
+    fc_ask_ahead(x + i, (has_middle(kind) ? o->middle : o->upper) + i);
+    if (kind == BANDS) {
+        fc_ask_ahead(o->upper + i, o->lower + i);
+    }
+}
+
 /* Blocks of `bars` from x + b on, as four at a time in lanes. Returns the sum of what tells of their bars. */
 FC_INLINE v4 moments_lanes(const double *x, ptrdiff_t b, ptrdiff_t w, ptrdiff_t bars, const moments_out *o, v4 inverse,
                            double *tails, moments_kind kind) {
@@ -409,6 +394,8 @@ FC_INLINE v4 moments_lanes(const double *x, ptrdiff_t b, ptrdiff_t w, ptrdiff_t 
     one.sum = one.square = two.sum = two.square = zero;
     for (t = 0; t + 2 <= bars; t += 2) {
         const double *sum = tails + step * t, *square = tails2 + step * t;
+        ask_ahead(x, b + step * t, o, kind);
+        ask_ahead(x, b + step * (t + 1), o, kind);
         moments_head_bars(&one, x, b + t, bars, o, inverse, sum, square, kind);
         moments_head_bars(&two, x, b + group + t, bars, o, inverse, sum + 4, square + 4, kind);
     }

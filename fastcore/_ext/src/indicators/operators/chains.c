@@ -24,6 +24,7 @@ FC_INLINE void run_groups(const fc_chain *c, const progress *p, const double *x,
         for (int w = 0; w < 2; w++) {
             ptrdiff_t at = 4 * (g + w) * length + t;
             v4 bar[2];
+            fc_ask_ahead(x + 16 * t + 8 * (g + w), out + 16 * t + 8 * (g + w));
             v4_load_bars(x + at, length, bar, bar + 1);
             for (int j = 0; j < 2; j++) {
                 v4 step = v4_sub(had[w], bar[j]), apart = v4_zero(); /* small: added to the bar at last */

@@ -143,6 +143,8 @@ FC_INLINE void blocks(const double *x, ptrdiff_t w, ptrdiff_t bars, const weight
     a.sum = b.sum = v4_zero();
     for (t = 0; t + 2 <= bars; t += 2, place += 2.0, left -= 2.0) {
         const double *sum = sums + step * t, *rise = rising + step * t;
+        fc_ask_ahead(x + step * t, out + step * t);
+        fc_ask_ahead(x + step * (t + 1), out + step * (t + 1));
         lines_head_bars(&a, x + t, bars, k, place, left, sum, rise, out + t);
         lines_head_bars(&b, x + group + t, bars, k, place, left, sum + 4, rise + 4, out + group + t);
     }

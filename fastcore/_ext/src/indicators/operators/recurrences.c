@@ -217,6 +217,7 @@ FC_INLINE int follow_segments(const double *x, const double *rate, double before
         for (int g = 0; g < FC_SEGMENTS / 4; g++) {
             ptrdiff_t i = 4 * g * length + t;
             v4 now[2], keep[2], result[2], made[2];
+            fc_ask_ahead(x + 16 * t + 8 * g, out + 16 * t + 8 * g);
             v4_load_bars(x + i, length, now, now + 1);
             v4_load_bars(rate + i, length, keep, keep + 1);
             for (int j = 0; j < 2; j++) {
