@@ -68,7 +68,7 @@ def bind(
     if count <= len(args) <= count + len(row.params):
         known = _in_order(row, args[count:], kwargs) if kwargs else args[count:]
         if known is not None and (found := plain_series(args[:count])):
-            return found[0], _values(row, known) + _defaults(row, len(known)), finisher(row, found[1]), None
+            return found[0], _values(row, known) + _defaults(row)[len(known) :], finisher(row, found[1]), None
     kwargs = dict(kwargs or {})
     out = kwargs.pop("out", None)
     as_talib = missing.checked(kwargs.pop("nan", None))
@@ -107,7 +107,7 @@ def bind(
 
 
 def function_arguments(row: Indicator, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return the arguments of a call of `row`, inputs and parameters in order, with defaults where there are none."""
+    """Return the arguments of a call of `row`, inputs and parameters in order, with defaults for those not given."""
     try:
         return _function_arguments(row)(*args, **kwargs)
     except TypeError as error:
@@ -322,7 +322,7 @@ def _plural(dimensions: int) -> str:
 
 
 def _of_row(make: Callable[[Indicator], Made]) -> Callable[[Indicator], Made]:
-    """As functools.cache, but what is made of a row of the user's is kept on that row, and freed with it."""
+    """As functools.cache, but results for a row of the user's are stored on that row, and freed with it."""
     built_in = functools.cache(make)
 
     def found(row: Indicator) -> Made:
@@ -357,8 +357,9 @@ def _parser(name: str, arguments: Sequence[str]) -> Callable[..., tuple[Any, ...
     return parse
 
 
-def _defaults(row: Indicator, given: int) -> tuple[float, ...]:
-    return tuple(float(param.default) for param in row.params[given:])
+@_of_row
+def _defaults(row: Indicator) -> tuple[float, ...]:
+    return tuple(float(param.default) for param in row.params)
 
 
 def _in_order(row: Indicator, given: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any] | None:

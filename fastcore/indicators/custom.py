@@ -34,7 +34,7 @@ class CustomRow(Indicator):
 
     traced: Callable[[tuple[float, ...]], Program]
     result_type: type[tuple[Any, ...]] | None
-    kept: dict[Any, Any] = field(default_factory=dict, repr=False)  # what was made of the row, for as long as it is
+    kept: dict[Any, Any] = field(default_factory=dict, repr=False)  # results of coerce for this row, freed with it
 
     @property
     def definition(self) -> str:

@@ -320,15 +320,6 @@ static int run_layer(const fc_layer *layer, const double **in, double **out, ptr
     return !same || fc_program_packed(p, in, out, n - first, scratch);
 }
 
-/* What is infinite is a result, yet no bar that a next layer may take. */
-static int any_infinite(const fc_program *p, double *const *out, ptrdiff_t n) {
-    int found = 0;
-    for (int j = 0; j < p->n_out && !found; j++) {
-        found = fc_isa_used()->gaps->any_beyond(out[j], n, DBL_MAX);
-    }
-    return found;
-}
-
 int fc_program_layered(const fc_program *p, const double *const *in, double *const *out, ptrdiff_t n) {
     ptrdiff_t crossing = 0, most = 0;
     for (int l = 0; l < p->n_layers; l++) {
@@ -353,7 +344,9 @@ int fc_program_layered(const fc_program *p, const double *const *in, double *con
         }
         double *last = memory + crossing * n;
         failed = run_layer(layer, from, to, n, fc_on_line(last + FC_WORDS(n)), (uint64_t *)(void *)last);
-        failed = failed || (l < p->n_layers - 1 && any_infinite(layer->program, begun, n));
+        if (!failed && l < p->n_layers - 1) { /* an infinite value is a result, but no bar for the next layer */
+            failed = fc_any_beyond(begun, layer->program->n_out, 0, n, DBL_MAX);
+        }
     }
     free(at);
     fc_room_give(memory);

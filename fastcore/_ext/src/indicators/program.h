@@ -135,6 +135,9 @@ int fc_program_set_shown(fc_program *p);
 int fc_program_set_chains(fc_program *p);
 void fc_program_free(fc_program *p);
 
+/* Whether any of n bars of `count` series, from bar `from` on, is further from 0 than `most`. */
+int fc_any_beyond(double *const *series, int count, ptrdiff_t from, ptrdiff_t n, double most);
+
 /* Doubles that batch needs beyond its outputs, for n bars. */
 ptrdiff_t fc_program_scratch(const fc_program *p, ptrdiff_t n);
 /* All n outputs from n bars, n > lookback, the first of which is bar `origin` of the series; 1 if it declines, which it

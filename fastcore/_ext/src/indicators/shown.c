@@ -138,7 +138,7 @@ static int reaches_all(const fc_program *p, int j, ptrdiff_t *low, ptrdiff_t *hi
     return all;
 }
 
-/* Whether a map gives NaN as it is told to, as a ratio for a divisor of 0. */
+/* Whether a map has NaN as a parameter, as a ratio may for a divisor of 0. */
 static int names_nan(const fc_node *node) {
     int found = 0;
     for (size_t i = 0; i < strlen(node->op->par); i++) {

@@ -182,14 +182,17 @@ static int input_finite(const tiles *t, int j, ptrdiff_t from, ptrdiff_t to) {
     return from >= to || fc_all_finite(t->in[j] + from, to - from);
 }
 
-/* Whether any of `count` values that stand at `place` is beyond `most`, from bar `from` of the tile to its end. */
-static int any_beyond(const tiles *t, double *const *place, int count, ptrdiff_t from, double most) {
+int fc_any_beyond(double *const *series, int count, ptrdiff_t from, ptrdiff_t n, double most) {
     int found = 0;
-    ptrdiff_t n = t->end - t->begin - from;
-    for (int j = 0; j < count && n > 0 && !found; j++) {
-        found = fc_isa_used()->gaps->any_beyond(place[j] + from, n, most);
+    for (int j = 0; j < count && n > from && !found; j++) {
+        found = fc_isa_used()->gaps->any_beyond(series[j] + from, n - from, most);
     }
     return found;
+}
+
+/* The same of `count` values that stand at `place`, to the end of the tile. */
+static int any_beyond(const tiles *t, double *const *place, int count, ptrdiff_t from, double most) {
+    return fc_any_beyond(place, count, from, t->end - t->begin, most);
 }
 
 /* ---- NaN let through ---- */

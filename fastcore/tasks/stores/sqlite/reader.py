@@ -105,7 +105,7 @@ class Readers:
     def close(self) -> None:
         """Wait for the queries of other threads, close all connections, and end the threads.
 
-        A connection that outlives the writer's would leave the log beside the file: it may not write.
+        A read-only connection that is closed after the writer's cannot delete the log files.
         """
         thread = threading.get_ident()  # its own query is one that a signal handler interrupted
         with self._lock:

@@ -230,8 +230,8 @@ class Comparing(Spoiling):
         if mask is None:
             return found
         terms = (x, *others)
-        gone = [one for one in map(self.mask, terms) if one is not None]
-        moves = self.greatest(*(self.plain("sign", self.plain("abs", one)) for one in terms), *gone)
+        masks = [mask for mask in map(self.mask, terms) if mask is not None]
+        moves = self.greatest(*(self.plain("sign", self.plain("abs", term)) for term in terms), *masks)
         still = self.plain("subtract_from", self.plain("highest", moves, params=(period,)), params=(1.0,))
         again = self.plain("hold", self.counted(moves), still)
         return self.masked(found, self.since(self._begun(mask, [moves]), again + 1.0))
