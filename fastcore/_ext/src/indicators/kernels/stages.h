@@ -15,8 +15,8 @@
 
 #define FC_TILE 256 /* bars that composites take at a time, so that intermediates stay in L1 */
 
-/* Bars taken side by side lie apart, so that a processor does not foresee which come next. These ask, eight bars at a time,
- * for what is read and written so many bars later: it comes from further caches while others are worked on. */
+/* Bars taken side by side lie apart, so that a processor does not prefetch the next ones. This does, eight bars at a time:
+ * what is read and written so many bars later comes from further caches during the work on others. */
 #define FC_AHEAD 512
 FC_INLINE void fc_ask_ahead(const double *x, const double *out) {
     FC_PREFETCH(x + FC_AHEAD);
